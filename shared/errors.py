@@ -82,3 +82,13 @@ class ObjectChangedError(LockstepError):
     """The object changed while it was read; look again."""
 
     retryable = True
+
+
+class CollectionMissingError(LockstepError):
+    """The index does not hold the collection; sync builds it anew from the catalog."""
+
+    retryable = True
+
+
+class RefusedRowError(LockstepError):
+    """The index refuses what it was given; giving it again will not help."""

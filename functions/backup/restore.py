@@ -1,0 +1,105 @@
+"""Restores a snapshot: rows with new passage ids, vectors copied rather than embedded, flipped like any generation."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from functions.backup.manifest import BotManifest, Manifest, open_part
+from functions.backup.snapshot import Report
+from functions.backup.tables import CatalogTables
+from functions.backup.vectors import VectorFiles
+from shared.delivery import Delivery
+from shared.domain import Bot, Collection
+from shared.errors import ConflictError, LockstepError
+from shared.hints import NoHints
+from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
+
+DOCUMENTS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Restores into a deployment that has no bots."""
+
+    registry: Registry
+    documents: DocumentCatalog
+    catalog: DeliveryCatalog
+    tables: CatalogTables
+    index: VectorIndex
+    embedder: Embedder
+    bucket: ObjectStore
+    backups: ObjectStore
+    collection: Callable[[], Collection]
+    time_left: Callable[[], float]
+    report: Report
+
+    def run(self, manifest: Manifest) -> list[Bot]:
+        """Raises ConflictError if there are bots already, LockstepError if what was restored is not what was saved."""
+        if self.registry.bots() or self.registry.deleting_bots():
+            raise ConflictError("This deployment has bots already: restore into an empty one.")
+        return [self._restore_bot(bot) for bot in manifest.bots]
+
+    def _restore_bot(self, manifest: BotManifest) -> Bot:
+        self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")
+        restore_id = secrets.token_hex(16)
+        self.tables.copy_in(manifest, self.backups, self.collection(), restore_id)
+        bot = self.registry.bot(manifest.slug)
+        self._deliver(bot, manifest, restore_id)
+        self._verify(bot, manifest)
+        self._restore_objects(bot, manifest)
+        return bot
+
+    def _deliver(self, bot: Bot, manifest: BotManifest, restore_id: str) -> None:
+        vectors = self._vectors(bot, manifest, restore_id)
+        delivery = Delivery(
+            registry=self.registry,
+            catalog=self.catalog,
+            index=self.index,
+            embedder=self.embedder,
+            hints=NoHints(),
+            time_left=self.time_left,
+            known_vectors=vectors.known_vectors if vectors else None,
+        )
+        done: set[UUID] = set()
+        try:
+            while batch := self.catalog.unfinished_documents(bot, DOCUMENTS_AT_ONCE):
+                if set(batch) <= done:
+                    raise LockstepError(f"{len(batch)} documents of {bot.slug!r} could not be delivered: see `lockstep documents`.")
+                delivery.run(bot, batch)
+                done |= set(batch)
+                self.report(f"{bot.slug}: {len(done):,} documents delivered")
+        finally:
+            if vectors:
+                vectors.close()
+
+    def _vectors(self, bot: Bot, manifest: BotManifest, restore_id: str) -> VectorFiles | None:
+        """None if they were made by another embedder: then the passages are embedded anew."""
+        collection = bot.collection
+        if (manifest.model_id, manifest.model_revision) != (collection.model_id, collection.model_revision):
+            self.report(f"{bot.slug}: saved with {manifest.model_id}, embedding anew with {collection.model_id}")
+            return None
+        parts = [part for part in manifest.parts if part.kind == "vectors"]
+        return VectorFiles(parts, self.backups, dimension=manifest.dimension, restore_id=restore_id)
+
+    def _verify(self, bot: Bot, manifest: BotManifest) -> None:
+        documents = passages = 0
+        after = ""
+        while page := self.documents.documents(bot, after=after, limit=500):
+            documents += sum(status.is_answering for status in page)
+            passages += sum(status.passages for status in page)
+            after = page[-1].object_key
+        if (documents, passages) != (manifest.documents, manifest.passages):
+            raise LockstepError(
+                f"{bot.slug!r} has {documents:,} live documents with {passages:,} passages after the restore, the "
+                f"manifest has {manifest.documents:,} with {manifest.passages:,}."
+            )
+        self.report(f"{bot.slug}: verified, {documents:,} documents with {passages:,} passages are live")
+
+    def _restore_objects(self, bot: Bot, manifest: BotManifest) -> None:
+        for part in manifest.parts:
+            if part.kind == "object" and part.name and self.bucket.head(part.name) is None:
+                with open_part(self.backups, part) as content:
+                    self.bucket.put(part.name, content)

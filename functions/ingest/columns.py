@@ -1,0 +1,57 @@
+"""Which column of a table, or field of a record, is which part of a pair."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+# The first name that a record has is taken. English, Turkish, Korean, German, French, Spanish.
+COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
+    "question": (
+        *("question", "questions", "q", "query", "prompt", "faq"),
+        *("soru", "sorular", "질문", "문제", "frage", "pregunta"),
+    ),
+    "response": (
+        *("answer", "answers", "response", "a", "reply", "completion"),
+        *("cevap", "yanit", "답변", "응답", "대답", "antwort", "reponse", "respuesta"),
+    ),
+    "text": ("text", "content", "body", "passage", "abstract", "contents", "metin", "icerik", "본문", "내용"),
+    "title": ("title", "heading", "subject", "name", "baslik", "제목", "titel", "titre", "titulo"),
+    "external_id": ("id", "_id", "qa_id", "external_id", "record_id", "doc_id", "key", "uuid", "번호"),
+    "category": ("category", "kategori", "분류", "카테고리", "kategorie", "categorie", "categoria", "topic"),
+    "subcategory": ("subcategory", "sub_category", "alt_kategori", "qtype", "question_type", "type"),
+    "source": ("source", "kaynak", "출처", "quelle", "fuente"),
+    "source_type": ("source_type", "collection", "kaynak_turu"),
+    "author": ("author", "authors", "yazar", "저자", "작성자", "autor", "auteur"),
+    "published_at": (
+        *("published_at", "published", "publication_date", "date", "created_at", "updated_at"),
+        *("tarih", "yayin_tarihi", "날짜", "datum", "fecha"),
+    ),
+    "language": ("language", "lang", "locale", "dil", "언어", "sprache", "langue", "idioma"),
+    "difficulty": ("difficulty", "level", "zorluk", "난이도"),
+    "tags": ("tags", "tag", "keywords", "labels", "etiketler", "태그", "키워드"),
+    "is_active": ("is_active", "active", "enabled", "aktif"),
+    "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
+}
+
+
+def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Part of a pair to the record's own name for it; `chosen` goes before what is found."""
+    known = {_fold(name): name for name in reversed(list(names))}
+    found = {part: name for part, wanted in chosen.items() if (name := known.get(_fold(wanted)))}
+    taken = set(found.values())
+    for part, candidates in COLUMN_NAMES.items():
+        name = next((known[c] for c in candidates if c in known and known[c] not in taken), None)
+        if part not in found and name is not None:
+            found[part] = name
+            taken.add(name)
+    return found
+
+
+def _fold(name: str) -> str:
+    """Lower case, without accents, words joined by underscores."""
+    plain = unicodedata.normalize("NFKD", name.casefold().replace("ı", "i"))
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    return re.sub(r"[\s\-./]+", "_", unicodedata.normalize("NFC", plain).strip())

@@ -1,0 +1,89 @@
+"""The door of ingest: S3 events, directly or inside SQS messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+from functions.ingest.pipeline import Ingest
+from shared import wiring
+from shared.delivery import Delivery
+from shared.domain import Bot
+from shared.errors import LockstepError, NotFoundError
+from shared.keys import split_key
+from shared.telemetry import logger
+
+Event = Mapping[str, Any]
+
+
+def handler(event: Event, context: Any) -> dict[str, Any]:
+    """Look at every object that the event names, then deliver what came of it.
+
+    For SQS the answer names the messages to be given again; for a direct event a failure is raised.
+    """
+    batch = _Batch()
+    failures: list[str] = []
+    messages = [record for record in event.get("Records", []) if record.get("eventSource") == "aws:sqs"]
+    for message in messages:
+        try:
+            batch.look_at_all(json.loads(message["body"]))
+        except Exception as error:
+            logger().warning("message will be given again", message=message["messageId"], error=repr(error))
+            failures.append(message["messageId"])
+    if not messages:
+        batch.look_at_all(event)
+    batch.deliver(lambda: context.get_remaining_time_in_millis() / 1000)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+
+
+class _Batch:
+    """The objects of one event, each looked at once, and the documents that they left to deliver."""
+
+    def __init__(self) -> None:
+        self._ingest = Ingest(
+            documents=wiring.documents(),
+            objects=wiring.bucket(),
+            embedder=wiring.embedder(),
+            max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
+        )
+        self._seen: set[str] = set()
+        self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
+
+    def look_at_all(self, notification: Event) -> None:
+        for record in notification.get("Records", []):  # a test event of S3 has none
+            self._look_at(unquote_plus(record["s3"]["object"]["key"]))
+
+    def _look_at(self, key: str) -> None:
+        slug, name = split_key(key)
+        if not name or key in self._seen:
+            return
+        try:
+            bot = wiring.registry().bot(slug)
+        except NotFoundError:
+            logger().info("no bot of that name: the object is left alone", key=key)
+            return
+        if document_id := self._ingest.look_at(bot, f"{slug}/{name}"):
+            self._to_deliver.setdefault(bot.bot_id, (bot, []))[1].append(document_id)
+        self._seen.add(key)
+
+    def deliver(self, time_left: Callable[[], float]) -> None:
+        """Deliver now what can be. It is committed already, so a store that is away is for sync to come back to."""
+        delivery = Delivery(
+            registry=wiring.registry(),
+            catalog=wiring.delivery_catalog(),
+            index=wiring.index(),
+            embedder=wiring.embedder(),
+            hints=wiring.hints(),
+            time_left=time_left,
+        )
+        for bot, document_ids in self._to_deliver.values():
+            try:
+                is_finished = delivery.run(bot, document_ids)
+            except LockstepError as error:
+                logger().warning("delivery is left to sync", bot=bot.slug, error=f"{type(error).__name__}: {error}")
+                is_finished = False
+            if not is_finished:
+                wiring.hints().sync_wanted()

@@ -1,0 +1,149 @@
+"""The life of an upload: look at the object, parse it, and commit what changed as a generation.
+
+An event says only that something may have happened under a key. What did happen is observed here, so that events may be
+repeated, reordered or lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import BinaryIO
+from uuid import UUID
+
+from functions.ingest.pairs import PairMaker
+from functions.ingest.parsing import parse
+from functions.ingest.passages import stage_pair
+from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair
+from shared.errors import NotFoundError, ObjectChangedError, RejectedDocumentError, StoreUnavailableError, SupersededError
+from shared.ports import DocumentCatalog, Embedder, ObjectStore
+from shared.telemetry import logger
+
+LOOK_LEASE_SECONDS = 120.0
+PART_PAIRS = 500  # in one transaction
+PART_CHARACTERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """What looking at an object needs."""
+
+    documents: DocumentCatalog
+    objects: ObjectStore
+    embedder: Embedder
+    max_object_bytes: int
+
+    def look_at(self, bot: Bot, object_key: str) -> UUID | None:
+        """Look at one object; returns its document if there is something to deliver for it.
+
+        Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile, and whatever a
+        store raises: then nothing is concluded, and the same look can be made again.
+        """
+        observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
+        if observation is None:
+            return None
+        try:
+            return self._conclude(observation)
+        except SupersededError:
+            return None  # whoever began the newer look goes on
+        except BaseException:
+            with suppress(StoreUnavailableError):  # then the lease ends by itself
+                self.documents.release(observation)
+            raise
+
+    def _conclude(self, observation: Observation) -> UUID | None:
+        version = self.objects.head(observation.object_key)
+        if version is None:
+            self.documents.remove(observation)
+            return observation.document_id
+        if version.token == observation.seen_version:
+            self.documents.conclude_seen(observation)
+            return None
+        try:
+            return self._accept(observation, version)
+        except RejectedDocumentError as rejection:
+            logger().info("document rejected", key=observation.object_key, reason=str(rejection))
+            self.documents.reject(observation, version, str(rejection))
+        except NotFoundError as error:
+            raise ObjectChangedError(f"{observation.object_key} went away while it was looked at.") from error
+        return None
+
+    def _accept(self, observation: Observation, version: ObjectVersion) -> UUID | None:
+        if version.size > self.max_object_bytes:
+            limit = self.max_object_bytes / 1_000_000
+            raise RejectedDocumentError(f"The file is larger than {limit:,.0f} MB: split it into smaller ones.")
+        with self.objects.open(version) as file:
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+            if content_hash == observation.seen_hash:
+                self.documents.conclude_unchanged(observation, version)
+                return None
+            file.seek(0)
+            self._stage(observation, version, content_hash, file)
+        return observation.document_id
+
+    def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> None:
+        name = observation.object_key.partition("/")[2]
+        document = parse(file, name)
+        maker = PairMaker(
+            document_id=observation.document_id,
+            document=document,
+            fallback_title=PurePosixPath(name).stem,
+            columns=observation.bot.settings.columns,
+        )
+        accepted = Accepted(version, content_hash, maker.title)
+        generation, pairs_so_far = None, 0
+        for part, is_last in _marking_last(_parts(maker.pairs())):
+            pairs_so_far += len(part)
+            generation = self._stage_part(
+                observation, accepted, generation, part, sealed_pairs=pairs_so_far if is_last else None
+            )
+        if generation is None:
+            raise RejectedDocumentError("There is no text in it.")
+
+    def _stage_part(
+        self,
+        observation: Observation,
+        accepted: Accepted,
+        generation: int | None,
+        part: list[Pair],
+        *,
+        sealed_pairs: int | None,
+    ) -> int:
+        unchanged = self.documents.unchanged_pairs(observation, {pair.qa_id: pair.content_hash for pair in part})
+        changed = [pair for pair in part if pair.qa_id not in unchanged]
+        return self.documents.stage(
+            observation,
+            accepted,
+            generation=generation,
+            pairs=[stage_pair(observation.bot, observation.document_id, pair, self.embedder) for pair in changed],
+            unchanged=unchanged,
+            sealed_pairs=sealed_pairs,
+            lease_seconds=LOOK_LEASE_SECONDS,
+        )
+
+
+def _parts(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
+    """Runs of pairs that one transaction takes."""
+    while part := list(islice(_until_full(pairs), PART_PAIRS)):
+        yield part
+
+
+def _until_full(pairs: Iterator[Pair]) -> Iterator[Pair]:
+    characters = 0
+    while characters < PART_CHARACTERS and (pair := next(pairs, None)) is not None:
+        characters += len(pair.response)
+        yield pair
+
+
+def _marking_last(parts: Iterable[list[Pair]]) -> Iterator[tuple[list[Pair], bool]]:
+    previous: list[Pair] | None = None
+    for part in parts:
+        if previous is not None:
+            yield previous, False
+        previous = part
+    if previous is not None:
+        yield previous, True

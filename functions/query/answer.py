@@ -1,0 +1,136 @@
+"""From evidence to an answer with numbered citations, or to an abstention."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from functions.query.ranking import Hit
+from functions.query.retrieval import Retrieval
+from shared.analysis import terms
+from shared.domain import Bot, Evidence, Filter, QueryLog
+from shared.errors import LockstepError
+from shared.ports import AnswerWriter, ReadingCatalog, WrittenAnswer
+from shared.telemetry import logger
+
+CONTEXT_CHARACTERS = 12_000  # about 3,000 tokens
+WEAK_SIMILARITY = 0.45  # below this the embedder sees no likeness
+WEAK_COVERAGE = 0.5  # share of the question's terms that the best evidence holds
+ABSTENTION = "I found nothing in this knowledge base that answers the question."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said, and what it rests on."""
+
+    query_id: UUID
+    text: str
+    abstained: bool
+    citations: tuple[tuple[int, Evidence], ...]
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers questions of a bot. `writers` are asked in turn until one does not fail."""
+
+    retrieval: Retrieval
+    reading: ReadingCatalog
+    writers: Callable[[], Mapping[str, AnswerWriter]]
+
+    def answer(
+        self,
+        bot: Bot,
+        question: str,
+        *,
+        top_k: int,
+        matching: Filter,
+        user_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Answer:
+        """Search, write, and validate once more; if the knowledge changed meanwhile, do it once again."""
+        begin = time.perf_counter()
+        for _ in range(2):
+            hits = self.retrieval.search(bot, question, top_k=top_k, matching=matching).hits
+            context = _pack(hits)
+            writer, written = self._write(question, hits, context)
+            alive = self.reading.vouch(bot, [evidence.passage_id for evidence in context]) if context else set()
+            if len(alive) == len(context):
+                break
+        else:
+            writer, written = "extractive", WrittenAnswer(ABSTENTION, (), abstained=True)
+        citations = tuple((number, context[number - 1]) for number in written.cited)
+        answer = Answer(uuid4(), written.text, written.abstained, citations, writer)
+        milliseconds = int((time.perf_counter() - begin) * 1000)
+        self.reading.log(bot, _log_entry(answer, question, hits, milliseconds, user_id, session_id))
+        return answer
+
+    def _write(self, question: str, hits: Sequence[Hit], context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
+        if not context or is_weak(question, hits):
+            return "extractive", WrittenAnswer(ABSTENTION, (), abstained=True)
+        failed: Exception | None = None
+        for name, writer in self.writers().items():
+            try:
+                written = writer.write(question, context)
+            except LockstepError as error:
+                logger().warning("an answer writer failed", writer=name, error=f"{type(error).__name__}: {error}")
+                failed = error
+                continue
+            return name, WrittenAnswer(ABSTENTION, (), abstained=True) if written.abstained else written
+        raise LockstepError("No answer could be written.") from failed
+
+
+def is_weak(question: str, hits: Sequence[Hit]) -> bool:
+    """Whether neither meaning nor words of the best hits have much to do with the question."""
+    similarity = max((hit.signals.get(name, 0.0) for hit in hits for name in ("question", "response", "combined")), default=0)
+    if similarity >= WEAK_SIMILARITY:
+        return False
+    asked = {term for term in terms(question) if len(term) > 1}
+    covered = max((_coverage(asked, hit) for hit in hits), default=0.0)
+    return covered < WEAK_COVERAGE
+
+
+def _coverage(asked: set[str], hit: Hit) -> float:
+    found = asked & set(terms(f"{hit.evidence.pair.question}\n{hit.evidence.text}"))
+    return len(found) / len(asked) if asked else 0.0
+
+
+def _pack(hits: Sequence[Hit]) -> list[Evidence]:
+    """The evidence that fits the context, best first; always at least one."""
+    packed: list[Evidence] = []
+    used = 0
+    for hit in hits:
+        used += len(hit.evidence.text) + len(hit.evidence.pair.question)
+        if packed and used > CONTEXT_CHARACTERS:
+            break
+        packed.append(hit.evidence)
+    return packed
+
+
+def _log_entry(
+    answer: Answer,
+    question: str,
+    hits: Sequence[Hit],
+    milliseconds: int,
+    user_id: str | None,
+    session_id: str | None,
+) -> QueryLog:
+    citations: tuple[dict[str, Any], ...] = tuple(
+        {"number": number, "passage_id": str(evidence.passage_id), "qa_id": str(evidence.pair.qa_id)}
+        for number, evidence in answer.citations
+    )
+    return QueryLog(
+        query_id=answer.query_id,
+        question=question,
+        answer=answer.text,
+        abstained=answer.abstained,
+        response_time_ms=milliseconds,
+        score=hits[0].score if hits else None,
+        user_id=user_id,
+        session_id=session_id,
+        document_ids=tuple(dict.fromkeys(evidence.document_id for _, evidence in answer.citations)),
+        citations=citations,
+    )

@@ -1,0 +1,69 @@
+"""The embedded answerer: quotes the sentences of the evidence that are nearest to the question. It needs no LLM."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.analysis import terms
+from shared.domain import Evidence
+from shared.ports import Embedder, WrittenAnswer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PASSAGES = 4
+SENTENCES_PER_PASSAGE = 12
+QUOTED = 3
+MIN_SENTENCE_CHARACTERS = 20
+RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
+LEXICAL_WEIGHT = 0.5
+
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    number: int  # of the evidence, from 1
+    place: int
+
+
+class ExtractiveWriter:
+    """The port `AnswerWriter`. What it says stands word for word in what it cites."""
+
+    def __init__(self, embedder: Callable[[], Embedder]) -> None:
+        self._embedder = embedder
+
+    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+        sentences = [s for number, item in enumerate(evidence[:PASSAGES], start=1) for s in _sentences(item.text, number)]
+        if not sentences:
+            return WrittenAnswer("", (), abstained=True)
+        scores = self._scores(question, sentences)
+        best = sorted(range(len(sentences)), key=lambda i: -scores[i])[:QUOTED]
+        # From the best passage first, and within a passage in the order in which it says them.
+        first_seen = list(dict.fromkeys(sentences[i].number for i in best))
+        quoted = sorted(
+            (sentences[i] for i in best), key=lambda sentence: (first_seen.index(sentence.number), sentence.place)
+        )
+        text = " ".join(f"{sentence.text} [{sentence.number}]" for sentence in quoted)
+        return WrittenAnswer(text, tuple(first_seen))
+
+    def _scores(self, question: str, sentences: Sequence[_Sentence]) -> NDArray[np.float64]:
+        import numpy as np
+
+        embedder = self._embedder()
+        similarity = embedder.embed_passages([s.text for s in sentences]) @ embedder.embed_query(question)
+        asked = {term for term in terms(question) if len(term) > 1}
+        shared = [len(asked & set(terms(s.text))) / max(1, len(asked)) for s in sentences]
+        discount = [RANK_DISCOUNT * (s.number - 1) for s in sentences]
+        return np.asarray(similarity, dtype=np.float64) + LEXICAL_WEIGHT * np.asarray(shared) - np.asarray(discount)
+
+
+def _sentences(text: str, number: int) -> list[_Sentence]:
+    parts = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+    long_enough = [part for part in parts if len(part) >= MIN_SENTENCE_CHARACTERS] or parts
+    return [_Sentence(part, number, place) for place, part in enumerate(long_enough[:SENTENCES_PER_PASSAGE])]

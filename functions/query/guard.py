@@ -1,0 +1,84 @@
+"""What a request must pass before anything looks at it: host, origin, key, size. Plain ASGI, for speed."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from functions.query.problems import problem_response
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY_BYTES = 4_000_000  # an HTTP API in front of a function takes 6 MB, a third of it is its encoding
+_BODY_ROOM = 16_000  # for what a form puts around a file
+_OPEN_PATHS = ("/health", "/docs", "/openapi.json")  # they hold no data
+
+
+class Guard:
+    """Refuses what must not get in, as problem details."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self._hosts = _listed(settings.allowed_hosts)
+        self._origins = _listed(settings.allowed_origins)
+        self._key = settings.api_key.get_secret_value() if settings.api_key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope["path"], headers)
+        if refusal is None:
+            await self._app(scope, _Limited(receive).receive, send)
+        else:
+            await problem_response(*refusal, instance=scope["path"])(scope, receive, send)
+
+    def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str, str] | None:
+        host = headers.get("host", "").rsplit(":", 1)[0].strip("[]")
+        if "*" not in self._hosts and host not in self._hosts:
+            return 421, "Wrong host", f"This gateway does not serve the host {host!r}."
+        origin = headers.get("origin")
+        if origin and self._origins and origin not in self._origins:
+            return 403, "Wrong origin", f"This gateway does not serve pages from {origin}."
+        if self._key and not path.startswith(_OPEN_PATHS) and not self._has_key(headers):
+            return 401, "No key", "Send the API key as `X-API-Key` or as `Authorization: Bearer …`."
+        if int(headers.get("content-length") or 0) > MAX_BODY_BYTES + _BODY_ROOM:
+            return 413, "Too large", TOO_LARGE
+        return None
+
+    def _has_key(self, headers: dict[str, str]) -> bool:
+        bearer = headers.get("authorization", "")
+        given = headers.get("x-api-key") or (bearer[7:] if bearer.lower().startswith("bearer ") else "")
+        return hmac.compare_digest(given.encode("latin-1"), (self._key or "").encode())
+
+
+TOO_LARGE = (
+    f"At most {MAX_BODY_BYTES // 1_000_000} MB go through here. For a larger file ask for a presigned upload "
+    "(POST /bots/{bot}/uploads) and put it there, or put it into the bucket."
+)
+
+
+class _Limited:
+    """Ends a body that is longer than its header said."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = MAX_BODY_BYTES + _BODY_ROOM
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        return message if self._left >= 0 else {"type": "http.disconnect"}
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())

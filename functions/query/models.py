@@ -1,0 +1,247 @@
+"""What comes in and goes out over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_QUESTION_CHARACTERS = 8_000
+MAX_TOP_K = 100
+MAX_BATCH_PAIRS = 1_000
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Labels = Annotated[list[Label], Field(min_length=1, max_length=100)]
+Json = dict[str, Any]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+# Bots
+
+
+class BotSettingsIn(Model):
+    """What may differ from bot to bot."""
+
+    consistency: Literal["eventual", "strong"] = Field(
+        "eventual", description="strong: a write answers when its content can be found"
+    )
+    kept_generations: int = Field(1, ge=0, le=10, description="superseded contents of a document that are kept")
+    columns: dict[Label, Label] = Field(
+        default_factory=dict,
+        description="for tables with column names of their own: question, response, external_id, … to the column's name",
+    )
+
+
+class BotIn(Model):
+    slug: Annotated[str, Field(description="lower-case letters, digits, hyphens; its prefix in the bucket", examples=["care"])]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    settings: BotSettingsIn = Field(default_factory=lambda: BotSettingsIn())
+
+
+class BotOut(Model):
+    bot_id: UUID
+    slug: str
+    name: str
+    settings: BotSettingsIn
+    model_id: str
+    collection: str
+    created_at: datetime
+
+
+class BotsOut(Model):
+    bots: list[BotOut]
+
+
+# Documents
+
+
+class DocumentOut(Model):
+    """A document and how far it has come."""
+
+    document_id: UUID
+    name: str
+    state: Literal["observing", "building", "live", "rejected", "failed", "deleting"]
+    reason: str | None = Field(description="why it was rejected or failed")
+    is_answering: bool = Field(description="whether a generation of it is live, be it an older one")
+    title: str | None
+    pairs: int
+    passages: int
+    created_at: datetime
+    updated_at: datetime
+    live_at: datetime | None
+
+
+class DocumentsOut(Model):
+    documents: list[DocumentOut]
+    next_after: str | None = Field(description="pass it as `after` for the next page")
+
+
+class WrittenOut(Model):
+    """An object that was written. It becomes a document when ingest has looked at it."""
+
+    name: str
+    size: int
+    is_done: bool = Field(description="whether ingest has finished with this very content")
+    document: DocumentOut | None
+
+
+class UploadIn(Model):
+    name: Text
+    size: int = Field(gt=0, description="bytes, exactly")
+
+
+class UploadOut(Model):
+    """A request that may be made once, without the API key."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    expires_in_seconds: int
+
+
+class PairIn(Model):
+    """One question with its answer; further fields become metadata that can be filtered on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        None, description="your own id of it: the same id replaces the pair"
+    )
+    question: Question
+    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500_000)]
+
+
+class PairsIn(Model):
+    name: Text | None = Field(None, description="the object's name: the same name replaces the whole batch")
+    pairs: Annotated[list[PairIn], Field(min_length=1, max_length=MAX_BATCH_PAIRS)]
+
+
+# Questions
+
+
+class FilterIn(Model):
+    """Within a field any value will do; of `tags`, all must be there; fields hold together."""
+
+    category: Labels | None = None
+    subcategory: Labels | None = None
+    source: Labels | None = None
+    source_type: Labels | None = None
+    author: Labels | None = None
+    language: Labels | None = None
+    difficulty: Labels | None = None
+    external_id: Labels | None = None
+    document_id: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
+    tags: Labels | None = None
+    published_from: datetime | None = None
+    published_to: datetime | None = None
+    metadata: Annotated[Json, Field(min_length=1, max_length=20)] | None = Field(
+        None, description="fields of the record itself that must be there with these values"
+    )
+
+
+class SearchIn(Model):
+    question: Question
+    top_k: int = Field(10, ge=1, le=MAX_TOP_K)
+    filters: FilterIn = Field(default_factory=lambda: FilterIn())
+
+
+class SourceOut(Model):
+    document_id: UUID
+    name: str
+    object_path: str
+    page: int | None
+    section: str | None
+    excerpt: str
+
+
+class HitOut(Model):
+    rank: int
+    score: float = Field(description="comparable only within this result")
+    qa_id: UUID
+    external_id: str | None
+    passage_id: UUID
+    question: str
+    passage: str = Field(description="the part of the response that fits best")
+    response: str
+    source: SourceOut
+    metadata: Json
+    signals: dict[str, float] = Field(description="what each search said of it")
+
+
+class SearchOut(Model):
+    hits: list[HitOut]
+    is_complete: bool = Field(description="false if more was to be had than could be looked at")
+    dropped: int = Field(description="candidates that the catalog did not vouch for")
+
+
+class AskIn(Model):
+    question: Question
+    top_k: int = Field(6, ge=1, le=20)
+    filters: FilterIn = Field(default_factory=lambda: FilterIn())
+    user_id: Label | None = None
+    session_id: Label | None = None
+
+
+class CitationOut(Model):
+    number: int
+    qa_id: UUID
+    external_id: str | None
+    passage_id: UUID
+    question: str
+    source: SourceOut
+
+
+class AnswerOut(Model):
+    query_id: UUID
+    answer: str
+    abstained: bool
+    citations: list[CitationOut]
+    writer: Literal["extractive", "llm"]
+
+
+class FeedbackIn(Model):
+    query_id: UUID
+    feedback: Literal["up", "down", "none"]
+    comment: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+
+
+class ReceiptOut(Model):
+    """The proof that what was deleted is gone."""
+
+    kind: Literal["bot", "document", "pair"]
+    document_id: UUID | None
+    object_path: str | None
+    state: Literal["provisional", "final"] = Field(description="final after a second look")
+    counts: Json
+    deleted_at: datetime
+    provisional_at: datetime
+    final_at: datetime | None
+
+
+class ReceiptsOut(Model):
+    receipts: list[ReceiptOut]
+
+
+class ReadyOut(Model):
+    """What this function needs, and whether it answers."""
+
+    is_ready: bool
+    parts: dict[str, str]
+
+
+class Problem(BaseModel):
+    """A problem in the form of RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: list[Json] | None = Field(None, description="which fields are wrong, and how")

@@ -1,0 +1,155 @@
+"""Finds the evidence for a question: propose in both stores, fuse, and let the catalog decide what is alive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
+from shared.domain import VECTOR_FIELDS, Bot, Candidate, Evidence, Filter
+from shared.ports import Embedder, ReadingCatalog, VectorIndex
+
+FIRST_LIMIT = 50  # candidates per search
+CANDIDATES_PER_HIT = 5
+LIMIT_GROWTH = 4
+MAX_ROUNDS = 3
+MAX_LIMIT = 4_000
+MATCHING_PASSAGES = 4_096  # a narrower filter goes to the index as a list of ids
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits that were all vouched for by one statement."""
+
+    hits: list[Hit]
+    is_complete: bool
+    dropped: int
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """How long the parts of a search took, in milliseconds. Parts that run side by side overlap."""
+
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        spent = (time.perf_counter() - begin) * 1000
+        self.milliseconds[part] = self.milliseconds.get(part, 0.0) + spent
+
+
+class Retrieval:
+    """Searches a bot. Safe for threads."""
+
+    def __init__(self, *, reading: ReadingCatalog, index: VectorIndex, embedder: Callable[[], Embedder]) -> None:
+        self._reading = reading
+        self._index = index
+        self._embedder = embedder
+        self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
+
+    def search(self, bot: Bot, question: str, *, top_k: int, matching: Filter) -> SearchResult:
+        """The best `top_k` pairs for a question, best first."""
+        clock = _Clock()
+        passage_ids = self._narrowed(bot, matching, clock)
+        if passage_ids == []:
+            return SearchResult([], True, 0, clock.milliseconds)
+        limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
+        for round_number in range(1, MAX_ROUNDS + 1):
+            lists = self._propose(bot, question, limit, matching, passage_ids, clock)
+            result = self._decide(bot, question, lists, top_k, matching, clock)
+            may_have_more = any(len(candidates) >= limit for candidates in lists.values())
+            if len(result.hits) == top_k or not may_have_more:
+                return result
+            if round_number == MAX_ROUNDS or limit >= MAX_LIMIT:
+                break
+            limit = min(MAX_LIMIT, limit * LIMIT_GROWTH)
+        return replace(result, is_complete=False)
+
+    def _narrowed(self, bot: Bot, matching: Filter, clock: _Clock) -> list[UUID] | None:
+        """The passages that match a filter on metadata, which the index cannot test; None if the filter has no such
+        part, or if so many match that looking further down the lists finds enough of them."""
+        if matching.metadata is None:
+            return None
+        with clock.measure("filter"):
+            found = self._reading.matching_passages(bot, matching, MATCHING_PASSAGES + 1)
+        return found if len(found) <= MATCHING_PASSAGES else None
+
+    def _propose(
+        self,
+        bot: Bot,
+        question: str,
+        limit: int,
+        matching: Filter,
+        passage_ids: Sequence[UUID] | None,
+        clock: _Clock,
+    ) -> dict[str, list[Candidate]]:
+        def lexical() -> list[Candidate]:
+            with clock.measure("lexical"):
+                return self._reading.lexical_search(bot, question, limit=limit, matching=matching)
+
+        by_words = self._lexical.submit(lexical)
+        with clock.measure("embed"):
+            vector = self._embedder().embed_query(question)
+        with clock.measure("index"):
+            lists = self._index.search(
+                bot.collection,
+                bot.bot_id,
+                vector,
+                fields=VECTOR_FIELDS,
+                limit=limit,
+                matching=matching,
+                passage_ids=passage_ids,
+            )
+        return lists | {"lexical": by_words.result()}
+
+    def _decide(
+        self,
+        bot: Bot,
+        question: str,
+        lists: Mapping[str, list[Candidate]],
+        top_k: int,
+        matching: Filter,
+        clock: _Clock,
+    ) -> SearchResult:
+        ranked = fuse(lists)
+        evidence = self._hydrate(bot, ranked, top_k, matching, clock)
+        stale = self._newer_elsewhere(bot, ranked, evidence, top_k)
+        if stale:  # a newer generation went live after the index was asked: ask again for those documents
+            narrowed = replace(matching, document_id=tuple(stale))
+            again = self._propose(bot, question, FIRST_LIMIT, narrowed, None, clock)
+            ranked = fuse({name: [*again[name], *candidates] for name, candidates in lists.items()})
+            evidence = self._hydrate(bot, ranked, top_k, matching, clock)
+        looked_at = ranked[: self._depth(top_k)]
+        dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
+        return SearchResult(group_by_pair(ranked, evidence)[:top_k], True, dropped, clock.milliseconds)
+
+    def _hydrate(
+        self, bot: Bot, ranked: Sequence[Ranked], top_k: int, matching: Filter, clock: _Clock
+    ) -> dict[UUID, Evidence]:
+        wanted = [candidate.passage_id for candidate in ranked[: self._depth(top_k)]]
+        with clock.measure("hydrate"):
+            evidence = self._reading.hydrate(bot, wanted, matching)
+            if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(wanted):
+                wanted = [candidate.passage_id for candidate in ranked]
+                evidence = self._reading.hydrate(bot, wanted, matching)
+        return evidence
+
+    @staticmethod
+    def _depth(top_k: int) -> int:
+        """How many passages are looked at first for `top_k` pairs: some share a pair, some are of kept generations."""
+        return 2 * top_k + 4
+
+    def _newer_elsewhere(
+        self, bot: Bot, ranked: Sequence[Ranked], evidence: Mapping[UUID, Evidence], top_k: int
+    ) -> list[UUID]:
+        """Live documents of which only passages of an older generation were found among the best."""
+        seen = {found.document_id for found in evidence.values()}
+        lost = {candidate.document_id for candidate in ranked[: self._depth(top_k)]} - seen
+        return sorted(self._reading.live_documents(bot, sorted(lost))) if lost else []

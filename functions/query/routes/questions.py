@@ -1,0 +1,111 @@
+"""Questions: search, ask, feedback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from functions.query.models import (
+    AnswerOut,
+    AskIn,
+    CitationOut,
+    FeedbackIn,
+    FilterIn,
+    HitOut,
+    SearchIn,
+    SearchOut,
+    SourceOut,
+)
+from functions.query.ranking import Hit
+from functions.query.services import BotOf, ServicesOf
+from shared.domain import Evidence, Filter, Metadata
+
+router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
+
+
+@router.post("/search", summary="Find the best pairs for a question")
+def search(bot: BotOf, services: ServicesOf, body: SearchIn, response: Response) -> SearchOut:
+    found = services.retrieval.search(bot, body.question, top_k=body.top_k, matching=_filter(body.filters))
+    response.headers["Server-Timing"] = ", ".join(f"{part};dur={ms:.2f}" for part, ms in found.milliseconds.items())
+    return SearchOut(
+        hits=[_hit_out(rank, hit) for rank, hit in enumerate(found.hits, start=1)],
+        is_complete=found.is_complete,
+        dropped=found.dropped,
+    )
+
+
+@router.post("/ask", summary="Get an answer with its sources, or an abstention")
+def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
+    answer = services.answerer.answer(
+        bot,
+        body.question,
+        top_k=body.top_k,
+        matching=_filter(body.filters),
+        user_id=body.user_id,
+        session_id=body.session_id,
+    )
+    return AnswerOut(
+        query_id=answer.query_id,
+        answer=answer.text,
+        abstained=answer.abstained,
+        citations=[_citation_out(number, evidence) for number, evidence in answer.citations],
+        writer=answer.writer,  # type: ignore[arg-type]  # pydantic checks it
+    )
+
+
+@router.post("/feedback", status_code=204, summary="Say whether an answer helped")
+def give_feedback(bot: BotOf, services: ServicesOf, body: FeedbackIn) -> None:
+    value = {"up": 1, "down": -1, "none": 0}[body.feedback]
+    services.reading.add_feedback(bot, body.query_id, value, body.comment)
+
+
+def _filter(body: FilterIn) -> Filter:
+    values = body.model_dump(exclude_none=True)
+    return Filter(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _hit_out(rank: int, hit: Hit) -> HitOut:
+    evidence = hit.evidence
+    return HitOut(
+        rank=rank,
+        score=hit.score,
+        qa_id=evidence.pair.qa_id,
+        external_id=evidence.pair.external_id,
+        passage_id=evidence.passage_id,
+        question=evidence.pair.question,
+        passage=evidence.text,
+        response=evidence.pair.response,
+        source=_source_out(evidence),
+        metadata=_metadata_out(evidence.pair.metadata),
+        signals=dict(hit.signals),
+    )
+
+
+def _citation_out(number: int, evidence: Evidence) -> CitationOut:
+    return CitationOut(
+        number=number,
+        qa_id=evidence.pair.qa_id,
+        external_id=evidence.pair.external_id,
+        passage_id=evidence.passage_id,
+        question=evidence.pair.question,
+        source=_source_out(evidence),
+    )
+
+
+def _source_out(evidence: Evidence) -> SourceOut:
+    source = evidence.source
+    return SourceOut(
+        document_id=evidence.document_id,
+        name=source.name,
+        object_path=source.object_path,
+        page=source.page,
+        section=source.section,
+        excerpt=source.excerpt,
+    )
+
+
+def _metadata_out(metadata: Metadata) -> dict[str, Any]:
+    """What is set, the record's own fields among them."""
+    named = {name: getattr(metadata, name) for name in Metadata.__slots__ if name != "extra"}
+    return dict(metadata.extra) | {name: value for name, value in named.items() if value not in (None, ())}

@@ -1,0 +1,79 @@
+"""What the routes work with: built once per app, handed to each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from functions.query.answer import Answerer
+from functions.query.extractive import ExtractiveWriter
+from functions.query.retrieval import Retrieval
+from shared.domain import Bot
+from shared.ports import (
+    AnswerWriter,
+    DeliveryCatalog,
+    DocumentCatalog,
+    Embedder,
+    ObjectStore,
+    ReadingCatalog,
+    Registry,
+    VectorIndex,
+)
+from shared.settings import Settings
+
+
+@dataclass
+class Services:
+    """The ports of the query function. What is costly to build is a callable."""
+
+    settings: Settings
+    registry: Registry
+    documents: DocumentCatalog
+    delivery: DeliveryCatalog
+    reading: ReadingCatalog
+    index: VectorIndex
+    bucket: Callable[[], ObjectStore]
+    embedder: Callable[[], Embedder]
+
+    @cached_property
+    def retrieval(self) -> Retrieval:
+        return Retrieval(reading=self.reading, index=self.index, embedder=self.embedder)
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        return Answerer(retrieval=self.retrieval, reading=self.reading, writers=lambda: self._writers)
+
+    @cached_property
+    def _writers(self) -> dict[str, AnswerWriter]:
+        """The LLM first, when one is configured; the embedded one always."""
+        writers: dict[str, AnswerWriter] = {}
+        if self.settings.llm_base_url:
+            from shared.llm import OpenAIWriter
+
+            key = self.settings.llm_api_key
+            writers["llm"] = OpenAIWriter(
+                base_url=self.settings.llm_base_url,
+                api_key=key.get_secret_value() if key else "none",
+                model=self.settings.llm_model,
+                timeout_seconds=self.settings.llm_timeout_seconds,
+            )
+        return writers | {"extractive": ExtractiveWriter(self.embedder)}
+
+
+def _services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesOf = Annotated[Services, Depends(_services_of)]
+
+
+def _bot_of(services: ServicesOf, bot: Annotated[str, Path(description="the bot's slug", examples=["care"])]) -> Bot:
+    return services.registry.bot(bot)
+
+
+BotOf = Annotated[Bot, Depends(_bot_of)]

@@ -1,0 +1,31 @@
+"""The door of sync: a timer, or a message that asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions.sync.pipeline import Sync
+from shared import wiring
+from shared.delivery import RESERVE_SECONDS
+
+
+def handler(event: Any, context: Any) -> dict[str, bool]:
+    """Do what there is to do within the time of this invocation; ask for another one if something is left."""
+    def time_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
+    sync = Sync(
+        registry=wiring.registry(),
+        documents=wiring.documents(),
+        catalog=wiring.delivery_catalog(),
+        reading=wiring.reading(),
+        index=wiring.index(),
+        embedder=wiring.embedder,
+        bucket=wiring.bucket(),
+        hints=wiring.hints(),
+        time_left=time_left,
+    )
+    is_finished = sync.run()
+    if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
+        wiring.hints().sync_wanted()
+    return {"is_finished": is_finished}

@@ -1,0 +1,57 @@
+"""Milvus Lite as a server on loopback, so that several workers share it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from infra.local.child import Child
+
+# Rows that wait in memory are searched one by one in Python: a small limit moves them into indexed segments early.
+MEMORY_LIMIT_BYTES = 4_000_000
+
+
+class EmbeddedMilvus:
+    """A Milvus Lite server over one data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._port = free_port()
+        command = [sys.executable, "-c", "from milvus_lite.cmdline import main; main()", "server"]
+        command += ["--data-dir", str(data), "--host", "127.0.0.1", "--port", str(self._port)]
+        self._child = Child(
+            "Milvus Lite",
+            command,
+            log=data.parent / "milvus.log",
+            environment={**os.environ, "MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES": str(MEMORY_LIMIT_BYTES)},
+        )
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._child.start()
+
+    def wait(self, *, seconds: float = 60.0) -> None:
+        """Raises LockstepError with the server's own words if it cannot start."""
+        self._child.wait_until(lambda: _is_listening(self._port), seconds=seconds)
+
+    def stop(self) -> None:
+        self._child.stop()
+
+    def is_running(self) -> bool:
+        return self._child.is_running()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,203 @@
+"""Between the catalog's rows and the words of the domain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.domain import (
+    Bot,
+    BotSettings,
+    Collection,
+    DocumentStatus,
+    Evidence,
+    Filter,
+    Metadata,
+    Pair,
+    Source,
+    StagedPair,
+)
+from shared.postgres import Row
+from shared.rows import related_nodes_of
+
+_METADATA_COLUMNS = (
+    "category",
+    "subcategory",
+    "source",
+    "source_type",
+    "author",
+    "published_at",
+    "language",
+    "difficulty",
+)
+EXCERPT_CHARACTERS = 240
+
+
+def bot_from(row: Row) -> Bot:
+    return Bot(
+        bot_id=row["bot_id"],
+        slug=row["slug"],
+        name=row["bot_name"],
+        collection=collection_from(row, row["deployment_id"]),
+        settings=BotSettings(**row["settings"]),
+        created_at=row["bot_created_at"],
+    )
+
+
+def collection_from(row: Row, deployment_id: UUID) -> Collection:
+    return Collection(
+        collection_id=row["collection_id"],
+        deployment_id=deployment_id,
+        name=row["name"],
+        model_id=row["model_id"],
+        model_revision=row["model_revision"],
+        dimension=row["dimension"],
+        metric=row["metric"],
+        index_type=row["index_type"],
+        index_params=row["index_params"],
+        incarnation=row["incarnation"],
+    )
+
+
+def pair_from(row: Row) -> Pair:
+    metadata = Metadata(
+        tags=tuple(row["tags"]), extra=row["metadata"], **{name: row[name] for name in _METADATA_COLUMNS}
+    )
+    return Pair(
+        qa_id=row["qa_id"],
+        question=row["question"],
+        response=row["response"],
+        external_id=row["external_id"],
+        heading_path=tuple(row["heading_path"]),
+        page=row.get("page"),
+        section=row.get("section"),
+        is_active=row.get("is_active", True),
+        metadata=metadata,
+    )
+
+
+def evidence_from(row: Row) -> Evidence:
+    source = Source(
+        name=row["source_name"],
+        object_path=row["object_path"],
+        page=row["page"],
+        section=row["section"],
+        excerpt=row["excerpt"],
+    )
+    return Evidence(
+        passage_id=row["passage_id"],
+        document_id=row["document_id"],
+        generation=row["generation"],
+        text=row["text"],
+        part=row["part"],
+        pair=pair_from(row),
+        source=source,
+    )
+
+
+def status_from(row: Row) -> DocumentStatus:
+    return DocumentStatus(
+        document_id=row["document_id"],
+        object_key=row["object_key"],
+        state=row["state"],
+        reason=row["reason"],
+        is_answering=row["live_generation"] is not None,
+        title=row["title"],
+        pairs=row["pair_count"] or 0,
+        passages=row["passage_count"] or 0,
+        seen_version=row["seen_version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        live_at=row["live_at"],
+    )
+
+
+def filter_parameters(matching: Filter) -> dict[str, Any]:
+    """The parameters of {pair_filter}; None demands nothing."""
+    parameters = asdict(matching)
+    lists = {name: list(value) for name, value in parameters.items() if isinstance(value, tuple)}
+    return parameters | lists | {"metadata": None if matching.metadata is None else to_json(matching.metadata)}
+
+
+# What `stage` writes, one list of records per table
+
+
+def pair_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
+    return [
+        {
+            "qa_id": staged.pair.qa_id,
+            "external_id": staged.pair.external_id,
+            "content_hash": staged.pair.content_hash,
+            "question": staged.pair.question,
+            "response": staged.pair.response,
+            "heading_path": staged.pair.heading_path,
+            "tags": staged.pair.metadata.tags,
+            "metadata": staged.pair.metadata.extra,
+            "is_active": staged.pair.is_active,
+            **{name: getattr(staged.pair.metadata, name) for name in _METADATA_COLUMNS},
+        }
+        for staged in pairs
+    ]
+
+
+def passage_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
+    return [
+        {
+            "passage_id": staged.passage.passage_id,
+            "qa_id": pair.pair.qa_id,
+            "part": staged.passage.part,
+            "text": staged.passage.text,
+            "text_hash": staged.text_hash,
+            "row_hash": staged.row_hash,
+            "related_nodes": related_nodes_of(pair.pair.relations),
+            "lexemes": staged.lexemes,
+        }
+        for pair in pairs
+        for staged in pair.passages
+    ]
+
+
+def source_records(pairs: Iterable[StagedPair], *, name: str, object_path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "passage_id": staged.passage.passage_id,
+            "name": name,
+            "object_path": object_path,
+            "page": staged.passage.page or pair.pair.page,
+            "section": pair.pair.section or " › ".join(pair.pair.heading_path) or None,
+            "excerpt": staged.passage.text[:EXCERPT_CHARACTERS],
+        }
+        for pair in pairs
+        for staged in pair.passages
+    ]
+
+
+def relation_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
+    return [
+        {
+            "source_qa_id": staged.pair.qa_id,
+            "target_qa_id": relation.target_qa_id,
+            "type": relation.type,
+            "confidence": relation.confidence,
+        }
+        for staged in pairs
+        for relation in staged.pair.relations
+    ]
+
+
+def to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no place in the catalog")

@@ -1,0 +1,101 @@
+"""What a question needs of the catalog: propose by words, vouch, log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from shared.analysis import tsquery_of
+from shared.catalog.mapping import evidence_from, filter_parameters, to_json
+from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog
+from shared.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from shared.postgres import PostgresClient, Row, Transaction
+
+LEXICAL_SURPLUS = 4  # matches that are ranked for one that is wanted: some are of kept generations
+
+
+class PostgresReading:
+    """The port `ReadingCatalog`."""
+
+    def __init__(self, client: PostgresClient) -> None:
+        self._client = client
+
+    def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
+        query = tsquery_of(question)
+        if query is None:
+            return []
+
+        def work(tx: Transaction) -> list[Row]:
+            if matching.is_empty:
+                considered = limit * LEXICAL_SURPLUS
+                return tx.rows("lexical_search", bot_id=bot.bot_id, query=query, considered=considered, limit=limit)
+            parameters = filter_parameters(matching)
+            return tx.rows("filtered_lexical_search", bot_id=bot.bot_id, query=query, limit=limit, **parameters)
+
+        rows = self._client.transact(work, read_only=True)
+        return [Candidate(row["passage_id"], row["qa_id"], row["document_id"], row["score"]) for row in rows]
+
+    def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("matching_passages", bot_id=bot.bot_id, limit=limit, **filter_parameters(matching)),
+            read_only=True,
+        )
+        return [row["passage_id"] for row in rows]
+
+    def hydrate(self, bot: Bot, passage_ids: Sequence[UUID], matching: Filter) -> dict[UUID, Evidence]:
+        if not passage_ids:
+            return {}
+        parameters = filter_parameters(matching)
+        rows = self._client.transact(
+            lambda tx: tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters),
+            read_only=True,
+        )
+        return {row["passage_id"]: evidence_from(row) for row in rows}
+
+    def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("vouch", bot_id=bot.bot_id, passage_ids=list(passage_ids)), read_only=True
+        )
+        return {row["passage_id"] for row in rows}
+
+    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("live_documents", bot_id=bot.bot_id, document_ids=list(document_ids)), read_only=True
+        )
+        return {row["document_id"] for row in rows}
+
+    def log(self, bot: Bot, entry: QueryLog) -> None:
+        self._client.transact(
+            lambda tx: tx.execute(
+                "insert_query_log",
+                bot_id=bot.bot_id,
+                query_id=entry.query_id,
+                question=entry.question,
+                answer=entry.answer,
+                abstained=entry.abstained,
+                user_id=entry.user_id,
+                session_id=entry.session_id,
+                response_time_ms=entry.response_time_ms,
+                score=entry.score,
+                document_ids=list(entry.document_ids),
+                citations=to_json(entry.citations),
+            )
+        )
+
+    def roll_up_analytics(self, bot: Bot) -> None:
+        self._client.transact(lambda tx: tx.execute("roll_up_analytics", bot_id=bot.bot_id))
+
+    def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:
+        touched = self._client.transact(
+            lambda tx: tx.execute(
+                "set_feedback", bot_id=bot.bot_id, query_id=query_id, feedback=feedback, comment=comment
+            )
+        )
+        if not touched:
+            raise NotFoundError(f"The bot {bot.slug!r} has no answer {query_id}.")
+
+    def ping(self) -> None:
+        self._client.transact(lambda tx: tx.value("ping"), read_only=True, timeout_seconds=2)

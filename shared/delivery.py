@@ -1,0 +1,213 @@
+"""Deliver, verify, flip, sweep: how the index comes to hold what the catalog says, and nothing else.
+
+Any worker may begin this anywhere and another may go on; whatever was done twice has the same outcome. No connection,
+transaction or lock is held while embedding or calling the index.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from shared.domain import Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
+from shared.errors import CollectionMissingError, MismatchError, StoreUnavailableError
+from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
+from shared.telemetry import logger
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH = 128  # passages under one lease: a few seconds of embedding
+LEASE_SECONDS = 120.0
+RESERVE_SECONDS = 20.0  # what a batch may still need; no new one begins with less time left
+
+KnownVectors = Callable[[Sequence[Marker]], Mapping[UUID, Vectors]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Carries markers out. `time_left` tells how many seconds this invocation has; `known_vectors` saves embedding."""
+
+    registry: Registry
+    catalog: DeliveryCatalog
+    index: VectorIndex
+    embedder: Embedder
+    hints: Hints
+    time_left: Callable[[], float]
+    known_vectors: KnownVectors | None = None
+
+    def run(self, bot: Bot, document_ids: Sequence[UUID]) -> bool:
+        """Bring those documents as far as time allows. Returns whether nothing was left to do for them.
+
+        Raises StoreUnavailableError if a store is away; nothing is lost by that.
+        """
+        incarnation = self.ensure_collection(bot)
+        changed = list(document_ids)
+        while changed and self.time_left() > RESERVE_SECONDS:
+            for document_id in changed:
+                self.catalog.sweep(bot, document_id)
+            self._carry_out(bot, changed, Wanted.ABSENT, incarnation)
+            self._carry_out(bot, changed, Wanted.PRESENT, incarnation)
+            changed = [document_id for document_id in changed if self._advance(bot, document_id)]  # a flip leaves dead ones
+        return not self.catalog.unfinished(bot, document_ids)
+
+    def ensure_collection(self, bot: Bot) -> UUID:
+        """The incarnation that the index holds, created if need be; the catalog learns of it. Raises MismatchError."""
+        model, collection = self.embedder.model, bot.collection
+        if (model.model_id, model.revision) != (collection.model_id, collection.model_revision):
+            raise MismatchError(
+                f"The bot {bot.slug!r} is embedded with {collection.model_id} ({collection.model_revision}), "
+                f"this process has {model.model_id} ({model.revision})."
+            )
+        incarnation = self.index.incarnation(collection) or self.index.create(collection, uuid4())
+        if incarnation != collection.incarnation:
+            self.registry.set_incarnation(collection, incarnation)
+        return incarnation
+
+    def _advance(self, bot: Bot, document_id: UUID) -> bool:
+        flipped = self.catalog.flip(bot, document_id)
+        if flipped:
+            logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
+        finished = self.catalog.finish_deletion(bot, document_id)
+        if object_key := self.catalog.waiting_object(bot, document_id):
+            self.hints.object_changed(object_key)
+        return flipped or finished
+
+    def _carry_out(self, bot: Bot, document_ids: Sequence[UUID], wanted: Wanted, incarnation: UUID) -> None:
+        while self.time_left() > RESERVE_SECONDS:
+            claim = self.catalog.claim(bot, document_ids, wanted=wanted, limit=BATCH, lease_seconds=LEASE_SECONDS)
+            if claim is None:
+                return
+            lease_ends = time.monotonic() + LEASE_SECONDS
+            attempt = _Attempt(self, bot, claim, incarnation, lease_ends)
+            try:
+                attempt.remove() if wanted == Wanted.ABSENT else attempt.write(claim.markers)
+            except (StoreUnavailableError, CollectionMissingError):
+                self.catalog.release(bot, claim)
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One claim on its way."""
+
+    delivery: Delivery
+    bot: Bot
+    claim: Claim
+    incarnation: UUID
+    lease_ends: float
+
+    def write(self, markers: Sequence[Marker]) -> None:
+        """Write, read back, prove. What cannot be delivered is found by halving, so that its neighbours are."""
+        try:
+            self._write_all(markers)
+        except (StoreUnavailableError, CollectionMissingError):
+            raise
+        except Exception as error:
+            if len(markers) == 1:
+                logger().exception("a passage could not be delivered", passage_id=str(markers[0].passage_id))
+                self._postpone(markers, f"{type(error).__name__}: {error}")
+                return
+            middle = len(markers) // 2
+            self.write(markers[:middle])
+            self.write(markers[middle:])
+
+    def _write_all(self, markers: Sequence[Marker]) -> None:
+        vectors = self._vectors_of(markers)
+        rows = [(_row(marker), vectors[marker.passage_id]) for marker in markers]
+        index, collection = self.delivery.index, self.bot.collection
+        if not self._has_time_to_write():
+            return
+        index.upsert(collection, rows)
+        found = index.fetch(collection, self.bot.bot_id, [marker.passage_id for marker in markers])
+        proofs = [proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))]
+        self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation)
+        if len(proofs) < len(markers):
+            proven = {proof.passage_id for proof in proofs}
+            unproven = [marker for marker in markers if marker.passage_id not in proven]
+            self._postpone(unproven, "the index returned something else than was written")
+
+    def remove(self) -> None:
+        """Delete, look again, prove."""
+        index, collection, bot_id = self.delivery.index, self.bot.collection, self.bot.bot_id
+        ids = [marker.passage_id for marker in self.claim.markers]
+        index.delete(collection, bot_id, ids)
+        still_there = index.present(collection, bot_id, ids)
+        gone = [passage_id for passage_id in ids if passage_id not in still_there]
+        self.delivery.catalog.prove_absent(self.bot, self.claim, gone, self.incarnation)
+        if still_there:
+            self.delivery.catalog.postpone(
+                self.bot, self.claim, list(still_there), "the index still returned the row after deleting it"
+            )
+
+    def _vectors_of(self, markers: Sequence[Marker]) -> dict[UUID, Vectors]:
+        known = dict(self.delivery.known_vectors(markers)) if self.delivery.known_vectors else {}
+        known |= self._copied([marker for marker in markers if marker.passage_id not in known])
+        missing = [marker for marker in markers if marker.passage_id not in known]
+        embedded = embed([_text(marker) for marker in missing], self.delivery.embedder)
+        return known | {marker.passage_id: vectors for marker, vectors in zip(missing, embedded, strict=True)}
+
+    def _copied(self, markers: Sequence[Marker]) -> dict[UUID, Vectors]:
+        """Vectors of delivered passages with the same text, if they still are what was proven."""
+        lenders = {marker.copy_from for marker in markers if marker.copy_from}
+        if not lenders:
+            return {}
+        rows = self.delivery.index.fetch(self.bot.collection, self.bot.bot_id, sorted(lenders))
+        return {
+            marker.passage_id: rows[marker.copy_from][1]
+            for marker in markers
+            if marker.copy_from in rows and rows[marker.copy_from][1].digest == marker.copy_digest
+        }
+
+    def _has_time_to_write(self) -> bool:
+        # With less lease left than the write may take, another worker could claim these markers while it is under way.
+        return self.lease_ends - time.monotonic() > self.delivery.index.write_timeout_seconds
+
+    def _postpone(self, markers: Sequence[Marker], error: str) -> None:
+        ids = [marker.passage_id for marker in markers]
+        self.delivery.catalog.postpone(self.bot, self.claim, ids, error)
+
+
+def embed(texts: Sequence[EmbeddableText], embedder: Embedder) -> list[Vectors]:
+    """The vectors of passages: question and response are embedded, combined is their normalised sum.
+
+    A passage without a question is its response in all three.
+    """
+    if not texts:
+        return []
+    unique = list(dict.fromkeys(part for text in texts for part in (text.question, text.response) if part))
+    embedded = dict(zip(unique, embedder.embed_passages(unique), strict=True))
+    return [_vectors(embedded[text.question or text.response], embedded[text.response]) for text in texts]
+
+
+def _vectors(question: NDArray[np.float32], response: NDArray[np.float32]) -> Vectors:
+    import numpy as np
+
+    total = question + response
+    norm = float(np.linalg.norm(total))
+    combined = total / norm if norm > 1e-6 else response
+    return Vectors(question, response, combined.astype(np.float32))
+
+
+def _proof(marker: Marker, sent: Vectors, found: Mapping[UUID, tuple[IndexRow, Vectors]]) -> Proof | None:
+    """The proof of a row that came back as it was written and as the catalog recorded it."""
+    if marker.passage_id not in found:
+        return None
+    row, vectors = found[marker.passage_id]
+    if row.row_hash != marker.row_hash or vectors.digest != sent.digest:
+        return None
+    return Proof(marker.passage_id, row.row_hash, vectors.digest)
+
+
+def _row(marker: Marker) -> IndexRow:
+    assert marker.row is not None
+    return marker.row
+
+
+def _text(marker: Marker) -> EmbeddableText:
+    assert marker.text is not None
+    return marker.text

@@ -1,0 +1,419 @@
+"""The words of the design as frozen values. Nothing here knows a vendor, a clock or a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]  # shape (dimension,), unit length
+
+VECTOR_FIELDS = ("question", "response", "combined")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderModel:
+    """What is known of an embedder; two with the same `model_id` and `revision` give the same vectors."""
+
+    model_id: str
+    revision: str
+    dimension: int
+    window: int  # tokens, special ones included
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection of the index: all rows that one embedder made for one deployment."""
+
+    collection_id: UUID
+    deployment_id: UUID
+    name: str
+    model_id: str
+    model_revision: str
+    dimension: int
+    metric: str = "COSINE"
+    index_type: str = "AUTOINDEX"
+    index_params: Mapping[str, int] = field(default_factory=dict)
+    incarnation: UUID | None = None  # None until it was created in the index
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    """What may differ from bot to bot."""
+
+    consistency: str = "eventual"  # or "strong": a write answers after the flip
+    kept_generations: int = 1
+    columns: Mapping[str, str] = field(default_factory=dict)  # for tables: "question", "response", … to a column's name
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """One knowledge base: the boundary that nothing crosses."""
+
+    bot_id: UUID
+    slug: str
+    name: str
+    collection: Collection
+    settings: BotSettings
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One content of one object in the bucket."""
+
+    key: str
+    etag: str
+    size: int
+    version_id: str | None = None
+
+    @property
+    def token(self) -> str:
+        """Names this content; two looks with the same token saw the same bytes."""
+        return f"{self.etag}@{self.version_id}" if self.version_id else self.etag
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at an object, under a lease. Only the newest look of a document may commit."""
+
+    bot: Bot
+    document_id: UUID
+    object_key: str
+    epoch: int
+    seen_version: str | None  # the last version that was accepted or rejected
+    seen_hash: str | None  # sha256 of the content that is live or building
+
+
+# Content
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a pair says of itself beside its text."""
+
+    category: str | None = None
+    subcategory: str | None = None
+    source: str | None = None
+    source_type: str | None = None
+    author: str | None = None
+    published_at: datetime | None = None
+    language: str | None = None
+    difficulty: str | None = None
+    tags: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A typed edge from one pair to another."""
+
+    target_qa_id: UUID
+    type: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question and its response, as one generation of a document has it."""
+
+    qa_id: UUID
+    question: str
+    response: str
+    external_id: str | None = None
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+    section: str | None = None
+    is_active: bool = True
+    metadata: Metadata = field(default_factory=Metadata)
+    relations: tuple[Relation, ...] = ()
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over everything that a reader could see of the pair: equal hashes need no new passages."""
+        fields = (
+            self.question,
+            self.response,
+            self.external_id,
+            self.heading_path,
+            self.page,
+            self.section,
+            self.is_active,
+            [getattr(self.metadata, name) for name in Metadata.__slots__],
+            [(str(r.target_qa_id), r.type, r.confidence) for r in self.relations],
+        )
+        return sha256_of(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The part of a pair's response that fits the embedder's window."""
+
+    passage_id: UUID
+    part: int
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One row of a collection, vectors apart. It is written once and never changed."""
+
+    passage_id: UUID
+    deployment_id: UUID
+    bot_id: UUID
+    document_id: UUID
+    qa_id: UUID
+    part: int
+    question: str
+    response: str
+    is_active: bool = True
+    external_id: str = ""
+    category: str = ""
+    subcategory: str = ""
+    source: str = ""
+    source_type: str = ""
+    author: str = ""
+    language: str = ""
+    difficulty: str = ""
+    tags: str = ""
+    published_at: int = 0
+    related_nodes: tuple[Mapping[str, Any], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def row_hash(self) -> str:
+        """sha256 over every scalar field, in the order of their declaration."""
+        return sha256_of([getattr(self, name) for name in self.__dataclass_fields__])
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The three vectors of a row, each of shape (dimension,), float32."""
+
+    question: Vector
+    response: Vector
+    combined: Vector
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the bytes of all three."""
+        digest = hashlib.sha256()
+        for name in VECTOR_FIELDS:
+            digest.update(getattr(self, name).astype("<f4", copy=False).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPassage:
+    """A passage that is about to be committed, with the hashes that its marker records."""
+
+    passage: Passage
+    row_hash: str
+    text_hash: str
+    lexemes: str  # as Postgres writes a tsvector
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPair:
+    """A pair that is new or changed, with its passages."""
+
+    pair: Pair
+    passages: tuple[StagedPassage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an observation found to be worth a generation."""
+
+    version: ObjectVersion
+    content_hash: str
+    title: str | None
+
+
+# Delivery
+
+
+class Wanted(StrEnum):
+    """What the index must hold for a passage. It goes from present to absent and never back."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A claimed marker: what to carry out on the index."""
+
+    passage_id: UUID
+    document_id: UUID
+    wanted: Wanted
+    row: IndexRow | None = None  # for present
+    text: EmbeddableText | None = None  # for present
+    row_hash: str = ""  # as recorded when the passage was minted
+    copy_from: UUID | None = None  # a delivered passage with the same text
+    copy_digest: str | None = None  # the digest of its vectors, as proven
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddableText:
+    """The texts that a passage's vectors are made from, unclipped."""
+
+    question: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Markers under one lease."""
+
+    token: UUID
+    markers: tuple[Marker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was read back for one marker."""
+
+    passage_id: UUID
+    row_hash: str
+    vector_digest: str
+
+
+# Questions
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a hit must satisfy. Within a field any of the values will do (of `tags`, all must be there)."""
+
+    category: tuple[str, ...] | None = None
+    subcategory: tuple[str, ...] | None = None
+    source: tuple[str, ...] | None = None
+    source_type: tuple[str, ...] | None = None
+    author: tuple[str, ...] | None = None
+    language: tuple[str, ...] | None = None
+    difficulty: tuple[str, ...] | None = None
+    external_id: tuple[str, ...] | None = None
+    document_id: tuple[UUID, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    published_from: datetime | None = None
+    published_to: datetime | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return all(getattr(self, name) is None for name in Filter.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage that a search proposes; nothing is known of it until the catalog vouches for it."""
+
+    passage_id: UUID
+    qa_id: UUID
+    document_id: UUID
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where in which document a passage stands."""
+
+    name: str
+    object_path: str
+    page: int | None
+    section: str | None
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that the catalog vouched for, with its pair and its source."""
+
+    passage_id: UUID
+    document_id: UUID
+    generation: int
+    text: str
+    part: int
+    pair: Pair
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatus:
+    """What a person is told of a document."""
+
+    document_id: UUID
+    object_key: str
+    state: str
+    reason: str | None
+    is_answering: bool
+    title: str | None
+    pairs: int
+    passages: int
+    seen_version: str | None
+    created_at: datetime
+    updated_at: datetime
+    live_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenObject:
+    """What the catalog knows of an object in the bucket."""
+
+    object_key: str
+    seen_version: str | None  # None: this deployment never saw the object itself
+
+    def is_version(self, version: ObjectVersion) -> bool:
+        """Whether that is what was seen. A listing knows no version ids."""
+        return self.seen_version is not None and self.seen_version.partition("@")[0] == version.etag
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLog:
+    """One answered question, as it is kept."""
+
+    query_id: UUID
+    question: str
+    answer: str | None
+    abstained: bool
+    response_time_ms: int
+    score: float | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    document_ids: tuple[UUID, ...] = ()
+    citations: tuple[Mapping[str, Any], ...] = ()
+
+
+def qa_id_of(document_id: UUID, key: str) -> UUID:
+    """The stable id of a pair: the same document and key give the same id, in every generation."""
+    return uuid5(document_id, key)
+
+
+def sha256_of(value: object) -> str:
+    """sha256 of the canonical JSON of a value: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,143 @@
+"""A folder as a bucket, for a laptop."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import shutil
+import tempfile
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, urlencode
+
+from shared.domain import ObjectVersion
+from shared.errors import InvalidInputError, NotFoundError, ObjectChangedError
+from shared.ports import PresignedUpload
+
+SETTLE_SECONDS = 0.3  # a file that changed more recently may still be being written
+_TEMPORARY = ".uploading-"
+
+
+class FolderObjectStore:
+    """The port `ObjectStore`. A version is told by size, time and inode: the content is not read to know it.
+
+    Files and folders whose name begins with a dot are not objects.
+    """
+
+    def __init__(self, root: Path, *, upload_url: str = "", signing_key: bytes = b"") -> None:
+        self._root = root
+        self._upload_url = upload_url
+        self._signing_key = signing_key
+
+    def head(self, key: str) -> ObjectVersion | None:
+        path = self._path(key)
+        try:
+            state = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return self._version(key, state) if path.is_file() else None
+
+    @contextmanager
+    def open(self, version: ObjectVersion) -> Iterator[BinaryIO]:
+        """Waits until the file has stood still, and reads a copy, so that what is parsed is one version and no other."""
+        path = self._path(version.key)
+        with tempfile.TemporaryFile() as copy:
+            try:
+                with path.open("rb") as file:
+                    _settle(path)
+                    self._check(version, os.fstat(file.fileno()))
+                    shutil.copyfileobj(file, copy, 1 << 20)
+                    self._check(version, os.fstat(file.fileno()))
+            except FileNotFoundError:
+                raise NotFoundError(f"There is no object {version.key}.") from None
+            copy.seek(0)
+            yield copy
+
+    def _check(self, version: ObjectVersion, state: os.stat_result) -> None:
+        if self._version(version.key, state) != version:
+            raise ObjectChangedError(f"{version.key} changed while it was read.")
+
+    def put(self, key: str, content: bytes | BinaryIO, *, content_type: str | None = None) -> ObjectVersion:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    shutil.copyfileobj(content, file, 1 << 20)
+                file.flush()
+                os.fsync(file.fileno())
+                version = self._version(key, os.fstat(file.fileno()))
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return version
+
+    def delete(self, key: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self._path(key).unlink()
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
+        keys = (key for key in self._keys() if key.startswith(prefix) and key.encode() > after.encode())
+        for key in sorted(keys, key=str.encode):
+            if version := self.head(key):
+                yield version
+
+    def presign_put(self, key: str, *, size: int, expires_in_seconds: int = 900) -> PresignedUpload:
+        """A URL of the laptop's gateway, which checks the signature."""
+        expires = int(time.time()) + expires_in_seconds
+        query = urlencode({"size": size, "expires": expires, "signature": self._signature(key, size, expires)})
+        url = f"{self._upload_url}/{quote(key)}?{query}"
+        return PresignedUpload(url, "PUT", {"Content-Length": str(size)}, expires_in_seconds)
+
+    def accepts(self, key: str, *, size: int, expires: int, signature: str) -> bool:
+        """Whether `presign_put` gave out that signature and it has not expired."""
+        expected = self._signature(key, size, expires)
+        return hmac.compare_digest(expected, signature) and time.time() < expires
+
+    def _signature(self, key: str, size: int, expires: int) -> str:
+        message = f"{key}\n{size}\n{expires}".encode()
+        return hmac.new(self._signing_key, message, hashlib.sha256).hexdigest()
+
+    def key_of(self, path: Path) -> str | None:
+        """The key of a file below the folder; None if it is not an object."""
+        parts = path.relative_to(self._root).parts
+        if any(part.startswith(".") for part in parts):
+            return None
+        return unicodedata.normalize("NFC", "/".join(parts))
+
+    def _keys(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self._root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in files:
+                if key := self.key_of(Path(folder) / name):
+                    yield key
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if any(part in ("", ".", "..") or "\0" in part for part in parts):
+            raise InvalidInputError(f"{key!r} is not an object's key.")
+        path = self._root.joinpath(*parts)
+        if not path.exists():  # a file system may hold the name in another normal form
+            decomposed = self._root.joinpath(*(unicodedata.normalize("NFD", part) for part in parts))
+            return decomposed if decomposed.exists() else path
+        return path
+
+    @staticmethod
+    def _version(key: str, state: os.stat_result) -> ObjectVersion:
+        return ObjectVersion(key, f"{state.st_size:x}-{state.st_mtime_ns:x}-{state.st_ino:x}", state.st_size)
+
+
+def _settle(path: Path) -> None:
+    age = time.time() - path.stat().st_mtime
+    if 0 <= age < SETTLE_SECONDS:
+        time.sleep(SETTLE_SECONDS - age)  # if it changed meanwhile, the comparison of versions tells

@@ -1,0 +1,30 @@
+"""Object keys: `<bot slug>/<name>`, Unicode in NFC."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from shared.errors import InvalidInputError
+
+MAX_KEY_BYTES = 1024  # what S3 allows
+
+
+def object_key(slug: str, name: str) -> str:
+    """The key of a bot's object. Raises InvalidInputError for a name that could leave the bot's prefix or breaks a store."""
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").strip("/")
+    if not name or any(not part or part.startswith(".") for part in name.split("/")):
+        raise InvalidInputError(
+            "The name is empty, or a part of it is empty or begins with a dot: use something like guides/kidney.pdf"
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise InvalidInputError("The name holds control characters.")
+    key = f"{slug}/{name}"
+    if len(key.encode("utf-8")) > MAX_KEY_BYTES or any(len(part.encode("utf-8")) > 255 for part in name.split("/")):
+        raise InvalidInputError("The name is too long: at most 1,024 bytes in all and 255 between slashes.")
+    return key
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Slug and name of a key; both empty where the key is not of a bot."""
+    slug, slash, name = unicodedata.normalize("NFC", key).partition("/")
+    return (slug, name) if slash and name and not slug.startswith(".") else ("", "")

@@ -1,0 +1,320 @@
+"""The index on Milvus: Lite, a server or Zilliz Cloud, told apart by URI and token only."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from shared import milvus_expressions as expressions
+from shared.domain import VECTOR_FIELDS, Candidate, Collection, Filter, IndexRow, Vectors
+from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.milvus_schema import index_parameters, make_schema, search_parameters
+from shared.resilience import Circuit, call_with_retries
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+    from shared.domain import Vector
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_SECONDS = 10.0
+CREATE_TIMEOUT_SECONDS = 60.0
+_MISSING, _NOT_LOADED = 100, 101
+_REFUSED = (5, 6)  # Milvus Lite; a server uses 1100 to 1199
+_UUIDS = ("passage_id", "deployment_id", "bot_id", "document_id", "qa_id")
+
+
+class MilvusIndex:
+    """The port `VectorIndex`. Safe for threads."""
+
+    def __init__(self, uri: str, token: str = "", *, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
+        self._uri = uri
+        self._token = token
+        self._timeout = timeout_seconds
+        self._circuit = Circuit("index")
+        self._lock = threading.Lock()
+        self._connected: MilvusClient | None = None
+        self._loaded: set[str] = set()
+
+    @property
+    def write_timeout_seconds(self) -> float:
+        """No write starts with less lease left than this."""
+        return self._timeout
+
+    # Collections
+
+    def create(self, collection: Collection, incarnation: UUID) -> UUID:
+        existing = self.incarnation(collection)
+        if existing is None:
+            self._create(collection, incarnation)
+            existing = self.incarnation(collection)
+            assert existing is not None
+        self._index_and_load(collection)
+        return existing
+
+    def incarnation(self, collection: Collection) -> UUID | None:
+        def work(client: MilvusClient) -> UUID | None:
+            if not client.has_collection(collection.name, timeout=self._timeout):
+                return None
+            described = client.describe_collection(collection.name, timeout=self._timeout)
+            return _check_identity(collection, described["properties"])
+
+        return self._call(work)
+
+    def _create(self, collection: Collection, incarnation: UUID) -> None:
+        def work(client: MilvusClient) -> None:
+            client.create_collection(
+                collection.name,
+                schema=make_schema(collection),
+                properties=_identity(collection, incarnation),
+                consistency_level="Strong",
+                timeout=CREATE_TIMEOUT_SECONDS,
+            )
+
+        try:
+            self._call(work)
+        except StoreUnavailableError:
+            if self.incarnation(collection) is None:  # else somebody else created it meanwhile
+                raise
+
+    def _index_and_load(self, collection: Collection) -> None:
+        def work(client: MilvusClient) -> None:
+            present = {
+                client.describe_index(collection.name, name, timeout=self._timeout)["field_name"]
+                for name in client.list_indexes(collection.name)
+            }
+            for field in VECTOR_FIELDS:
+                if f"{field}_vector" not in present:
+                    parameters = index_parameters(collection, f"{field}_vector")
+                    client.create_index(collection.name, parameters, sync=False, timeout=CREATE_TIMEOUT_SECONDS)
+            client.load_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS)
+
+        self._call(work)
+
+    # Rows
+
+    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+        records = [_record(row, vectors) for row, vectors in rows]
+        self._call(lambda client: client.upsert(collection.name, records, timeout=self._timeout), collection)
+
+    def fetch(
+        self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]
+    ) -> dict[UUID, tuple[IndexRow, Vectors]]:
+        records = self._query(collection, bot_id, passage_ids, ["*"])
+        return {UUID(record["passage_id"]): _row(record) for record in records}
+
+    def present(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> set[UUID]:
+        return {UUID(record["passage_id"]) for record in self._query(collection, bot_id, passage_ids, ["passage_id"])}
+
+    def _query(
+        self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID], fields: list[str]
+    ) -> list[dict[str, Any]]:
+        if not passage_ids:
+            return []
+        expression = expressions.with_ids(expressions.rows_of(collection, bot_id), passage_ids)
+        found: list[dict[str, Any]] = self._call(
+            lambda client: client.query(
+                collection.name,
+                filter=expression,
+                output_fields=fields,
+                consistency_level="Strong",
+                timeout=self._timeout,
+            ),
+            collection,
+        )
+        return found
+
+    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> None:
+        if passage_ids:
+            self._delete(collection, expressions.with_ids(expressions.rows_of(collection, bot_id), passage_ids))
+
+    def delete_bot(self, collection: Collection, bot_id: UUID) -> None:
+        self._delete(collection, expressions.rows_of(collection, bot_id))
+
+    def _delete(self, collection: Collection, expression: str) -> None:
+        self._call(
+            lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection
+        )
+
+    def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
+        rows = self._call(
+            lambda client: client.query(
+                collection.name,
+                filter=expressions.rows_of(collection, bot_id),
+                output_fields=["passage_id"],
+                limit=1,
+                consistency_level="Strong",
+                timeout=self._timeout,
+            ),
+            collection,
+        )
+        return not rows
+
+    def count(self, collection: Collection, bot_id: UUID) -> int:
+        rows = self._call(
+            lambda client: client.query(
+                collection.name,
+                filter=expressions.rows_of(collection, bot_id),
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+                timeout=CREATE_TIMEOUT_SECONDS,
+            ),
+            collection,
+        )
+        return int(rows[0]["count(*)"])
+
+    # Search
+
+    def search(
+        self,
+        collection: Collection,
+        bot_id: UUID,
+        vector: Vector,
+        *,
+        fields: Sequence[str],
+        limit: int,
+        matching: Filter | None = None,
+        passage_ids: Sequence[UUID] | None = None,
+    ) -> dict[str, list[Candidate]]:
+        expression = expressions.matching(expressions.rows_of(collection, bot_id), matching or Filter())
+        if passage_ids is not None:
+            expression = expressions.with_ids(expression, passage_ids)
+
+        def one(field: str) -> list[Candidate]:
+            hits = self._call(
+                lambda client: client.search(
+                    collection.name,
+                    [vector],
+                    anns_field=f"{field}_vector",
+                    filter=expression,
+                    limit=limit,
+                    output_fields=["qa_id", "document_id"],
+                    search_params=search_parameters(collection, limit),
+                    consistency_level="Strong",
+                    timeout=self._timeout,
+                ),
+                collection,
+            )
+            return [_candidate(hit, collection.metric) for hit in hits[0]]
+
+        return dict(zip(fields, self._searchers.map(one, fields), strict=True))
+
+    @cached_property
+    def _searchers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=2 * len(VECTOR_FIELDS), thread_name_prefix="index-search")
+
+    def ping(self) -> None:
+        self._call(lambda client: client.list_collections(timeout=2.0))
+
+    # Calling
+
+    def _call(self, work: Callable[[MilvusClient], T], collection: Collection | None = None) -> T:
+        """Run `work` with a client; with a collection, load it first if this process has not, or if it was unloaded."""
+
+        def attempt() -> T:
+            client = self._client()
+            try:
+                if collection is not None and collection.name not in self._loaded:
+                    client.load_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS)
+                    self._loaded.add(collection.name)
+                return work(client)
+            except Exception as error:
+                if collection is not None:
+                    self._loaded.discard(collection.name)
+                raise _translate(error) from error
+
+        return call_with_retries(self._circuit, attempt)
+
+    def _client(self) -> MilvusClient:
+        with self._lock:
+            if self._connected is None:
+                self._connected = _connect(self._uri, self._token, self._timeout)
+            return self._connected
+
+
+def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
+    from pymilvus import MilvusClient
+
+    # It would log filters, and with them what people asked for; errors are reported where they are translated.
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    try:
+        return MilvusClient(uri=uri, token=token, timeout=timeout)
+    except Exception as error:
+        raise _translate(error) from error
+
+
+# What a collection says of itself, in its properties
+
+
+def _identity(collection: Collection, incarnation: UUID) -> dict[str, str]:
+    return {
+        "lockstep.deployment_id": str(collection.deployment_id),
+        "lockstep.model_id": collection.model_id,
+        "lockstep.model_revision": collection.model_revision,
+        "lockstep.incarnation": str(incarnation),
+    }
+
+
+def _check_identity(collection: Collection, properties: Mapping[str, str]) -> UUID:
+    if "lockstep.incarnation" not in properties:
+        raise MismatchError(f"The collection {collection.name} was not made by Lockstep.")
+    incarnation = UUID(properties["lockstep.incarnation"])
+    if not _identity(collection, incarnation).items() <= properties.items():
+        raise MismatchError(f"The collection {collection.name} is of another deployment or embedder: {dict(properties)}.")
+    return incarnation
+
+
+# Between rows and records
+
+
+def _record(row: IndexRow, vectors: Vectors) -> dict[str, Any]:
+    record = {name: getattr(row, name) for name in IndexRow.__dataclass_fields__}
+    record |= {name: str(record[name]) for name in _UUIDS}
+    record |= {f"{field}_vector": getattr(vectors, field) for field in VECTOR_FIELDS}
+    return record | {"related_nodes": list(row.related_nodes), "metadata": dict(row.metadata), "row_hash": row.row_hash}
+
+
+def _row(record: dict[str, Any]) -> tuple[IndexRow, Vectors]:
+    import numpy as np
+
+    values = {name: record[name] for name in IndexRow.__dataclass_fields__}
+    values |= {name: UUID(record[name]) for name in _UUIDS}
+    row = IndexRow(**values | {"related_nodes": tuple(record["related_nodes"])})
+    return row, Vectors(*(np.asarray(record[f"{field}_vector"], dtype="<f4") for field in VECTOR_FIELDS))
+
+
+def _candidate(hit: Any, metric: str) -> Candidate:
+    entity = hit["entity"]
+    score = -hit["distance"] if metric == "L2" else hit["distance"]
+    return Candidate(UUID(hit["passage_id"]), UUID(entity["qa_id"]), UUID(entity["document_id"]), float(score))
+
+
+# Errors
+
+
+def _translate(error: Exception) -> Exception:
+    import grpc
+    from pymilvus.exceptions import (
+        DataNotMatchException,
+        DataTypeNotMatchException,
+        MilvusException,
+        ParamError,
+    )
+
+    if isinstance(error, ParamError | DataNotMatchException | DataTypeNotMatchException):
+        return RefusedRowError(f"The index refuses this: {error.message}")
+    if isinstance(error, MilvusException):
+        if error.code == _MISSING:
+            return CollectionMissingError()
+        if error.code in _REFUSED or 1100 <= int(error.code) < 1200:
+            return RefusedRowError(f"The index refuses this: {error.message}")
+        return StoreUnavailableError(f"The index did not answer: {error.message}")
+    if isinstance(error, grpc.RpcError):
+        return StoreUnavailableError(f"The index did not answer: {error}")
+    return error

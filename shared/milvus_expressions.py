@@ -1,0 +1,47 @@
+"""Filter expressions of Milvus, written from typed values only. An id or a literal never reaches the index unescaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from shared.domain import Collection, Filter
+from shared.rows import FIELD_BYTES, NO_DATE, clip, seconds_of, tag_token
+
+_SCALARS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty", "external_id")
+
+
+def rows_of(collection: Collection, bot_id: UUID | None = None) -> str:
+    """The rows of a bot, or of the whole deployment."""
+    expression = f"deployment_id == {literal(collection.deployment_id)}"
+    return expression if bot_id is None else f"{expression} and bot_id == {literal(bot_id)}"
+
+
+def with_ids(expression: str, passage_ids: Iterable[UUID]) -> str:
+    return f"{expression} and passage_id in {literals(passage_ids)}"
+
+
+def matching(expression: str, wanted: Filter) -> str:
+    """What of the filter the index's scalars can tell. Clipped values let more through; the catalog has the last word."""
+    terms = [expression, "is_active == true"]
+    for name in _SCALARS:
+        values: Sequence[str] | None = getattr(wanted, name)
+        if values is not None:
+            terms.append(f"{name} in {literals(clip(value, FIELD_BYTES[name]) for value in values)}")
+    if wanted.document_id is not None:
+        terms.append(f"document_id in {literals(wanted.document_id)}")
+    terms.extend(f"tags like {literal(f'%|{tag_token(tag)}|%')}" for tag in wanted.tags or ())
+    if wanted.published_from is not None:
+        terms.append(f"published_at >= {seconds_of(wanted.published_from)}")
+    if wanted.published_to is not None:
+        terms.append(f"published_at <= {seconds_of(wanted.published_to)} and published_at > {NO_DATE}")
+    return " and ".join(terms)
+
+
+def literals(values: Iterable[str | UUID]) -> str:
+    return "[" + ", ".join(literal(value) for value in values) + "]"
+
+
+def literal(value: str | UUID) -> str:
+    return json.dumps(str(value), ensure_ascii=False)

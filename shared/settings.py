@@ -1,0 +1,82 @@
+"""Every setting, typed, from the environment. This is the only module that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from shared.errors import ConfigurationError
+
+PREFIX = "LOCKSTEP_"
+
+
+class Settings(BaseModel):
+    """One field per variable: `postgres_url` is LOCKSTEP_POSTGRES_URL. Empty variables count as absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    postgres_url: Annotated[SecretStr, Field(description="postgresql://user:password@host/database?sslmode=verify-full")]
+    postgres_direct_url: SecretStr | None = Field(
+        default=None, description="the same database without a transaction-mode pooler; for migrations and partitions"
+    )
+    milvus_uri: str = Field(description="https://… of Zilliz Cloud, or http://host:19530 of a Milvus server")
+    milvus_token: SecretStr = SecretStr("")
+    index_profile: Literal["auto", "small", "medium", "large"] = "auto"
+    index_metric: Literal["COSINE", "IP", "L2"] = "COSINE"
+
+    bucket_url: str = Field(description="s3://bucket/prefix or file:///folder, where documents are uploaded")
+    backup_url: str | None = Field(default=None, description="s3://bucket/prefix or file:///folder, for snapshots")
+    backup_objects: bool | None = Field(
+        default=None, description="copy the uploaded files into snapshots; default: only where the bucket is a folder"
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="of an S3-compatible store other than AWS")
+    s3_region: str | None = None
+    ingest_queue_url: str | None = None
+    sync_queue_url: str | None = None
+    upload_url: str = Field(default="", description="where a folder's gateway takes presigned uploads")
+    upload_signing_key: SecretStr = SecretStr("")
+
+    model_path: Path = Field(default=Path("/opt/model"), description="the folder of the exported embedder")
+    embedder_threads: int = Field(default=0, ge=0, description="0: one per core")
+
+    api_key: SecretStr | None = Field(default=None, description="asked of every request when it is set")
+    allowed_hosts: str = Field(default="*", description="Host headers that are served, separated by commas")
+    allowed_origins: str = Field(default="", description="Origin headers that are served, separated by commas")
+    llm_base_url: str | None = Field(default=None, description="of any OpenAI-compatible API")
+    llm_api_key: SecretStr | None = None
+    llm_model: str = "gpt-5-mini"
+    llm_timeout_seconds: float = Field(default=20.0, gt=0)
+
+    max_object_mb: int = Field(default=200, gt=0, description="a larger object is rejected")
+
+    @property
+    def backs_objects_up(self) -> bool:
+        return self.bucket_url.startswith("file:") if self.backup_objects is None else self.backup_objects
+
+    @property
+    def direct_url(self) -> SecretStr:
+        return self.postgres_direct_url or self.postgres_url
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises ConfigurationError, which names what is missing or wrong and shows no secret."""
+    environment = os.environ if environment is None else environment
+    values = {
+        name[len(PREFIX) :].lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and value and name[len(PREFIX) :].lower() in Settings.model_fields
+    }
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0])
+    what = Settings.model_fields[name].description
+    return f"{PREFIX}{name.upper()}: {message}{f' ({what})' if what else ''}"

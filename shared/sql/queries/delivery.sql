@@ -1,0 +1,311 @@
+-- Deliver, verify, flip, sweep.
+
+-- name: unfinished_documents
+-- Documents with something left to do: markers to carry out, a generation to flip, dead ones to sweep, a delete to finish.
+select document_id, min(waits_until) as waits_until
+from (
+    select document_id, next_attempt_at as waits_until from markers
+    where bot_id = :bot_id and state = 'pending'
+    union all
+    select document_id, '-infinity' from generations where bot_id = :bot_id and state = 'dead'
+    union all
+    select document_id, '-infinity' from documents
+    where bot_id = :bot_id and (building_generation is not null or look_again or deleted_at is not null)
+      and state <> 'failed'
+) as unfinished
+group by document_id
+order by waits_until, document_id
+limit :limit;
+
+-- name: unfinished_among
+select d.document_id
+from documents d
+where d.bot_id = :bot_id and d.document_id = any(cast(:document_ids as uuid[]))
+  and (d.building_generation is not null or d.look_again or d.deleted_at is not null
+       or exists (select from markers k where k.bot_id = :bot_id and k.document_id = d.document_id
+                  and k.state = 'pending'));
+
+-- name: claim_absent
+with ready as (
+    select passage_id, collection_id from markers
+    where bot_id = :bot_id and document_id = any(cast(:document_ids as uuid[])) and collection_id = :collection_id
+      and wanted = 'absent' and state = 'pending'
+      and next_attempt_at <= clock_timestamp()
+      and (leased_until is null or leased_until < clock_timestamp())
+    order by document_id
+    limit :limit
+    for update skip locked
+)
+update markers k
+set lease_token = :lease_token,
+    leased_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+    attempts = k.attempts + 1
+from ready
+where k.bot_id = :bot_id and k.passage_id = ready.passage_id and k.collection_id = ready.collection_id
+returning k.passage_id, k.document_id;
+
+-- name: claim_present
+-- Nothing of a generation that is still being staged, and nothing of a document whose dead rows are still in the index.
+with ready as (
+    select k.passage_id, k.collection_id
+    from markers k
+    join documents d on d.bot_id = k.bot_id and d.document_id = k.document_id
+    where k.bot_id = :bot_id and k.document_id = any(cast(:document_ids as uuid[])) and k.collection_id = :collection_id
+      and k.wanted = 'present' and k.state = 'pending' and k.attempts < :max_attempts
+      and k.next_attempt_at <= clock_timestamp()
+      and (k.leased_until is null or k.leased_until < clock_timestamp())
+      and d.bot_id = :bot_id and d.deleted_at is null
+      and k.since_generation is distinct from d.staging_generation
+      and not exists (
+          select from markers a
+          where a.bot_id = k.bot_id and a.document_id = k.document_id and a.collection_id = k.collection_id
+            and a.wanted = 'absent' and a.state <> 'delivered'
+      )
+    order by k.document_id
+    limit :limit
+    for update of k skip locked
+)
+update markers k
+set lease_token = :lease_token,
+    leased_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+    attempts = k.attempts + 1
+from ready
+where k.bot_id = :bot_id and k.passage_id = ready.passage_id and k.collection_id = ready.collection_id
+returning k.passage_id;
+
+-- name: rows_to_deliver
+-- What the index rows of these passages are made from, and from which delivered passage their vectors can be copied.
+select p.passage_id, p.document_id, p.part, p.text, p.related_nodes, q.*, k.row_hash, lender.passage_id as copy_from,
+       lender.vector_digest as copy_digest
+from passages p
+join qa_pairs q on q.bot_id = p.bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
+join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
+left join markers lender on lender.bot_id = k.bot_id and lender.passage_id = k.copy_from
+    and lender.collection_id = k.collection_id and lender.wanted = 'present' and lender.state = 'delivered'
+where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]));
+
+-- name: lock_claimed
+select passage_id from markers
+where bot_id = :bot_id and lease_token = :lease_token and collection_id = :collection_id and passage_id = any(cast(:passage_ids as uuid[]))
+for update;
+
+-- name: prove_present
+update markers k
+set state = 'delivered', vector_digest = r.vector_digest, proven_incarnation = :incarnation, delivered_at = now(),
+    lease_token = null, leased_until = null, last_error = null, copy_from = null
+from jsonb_to_recordset(cast(:proofs as jsonb)) as r (passage_id uuid, row_hash text, vector_digest text)
+where k.bot_id = :bot_id and k.passage_id = r.passage_id and k.collection_id = :collection_id
+  and k.lease_token = :lease_token and k.wanted = 'present' and k.row_hash = r.row_hash;
+
+-- name: prove_absent
+update markers
+set state = 'delivered', vector_digest = null, proven_incarnation = :incarnation, delivered_at = now(),
+    lease_token = null, leased_until = null, last_error = null
+where bot_id = :bot_id and lease_token = :lease_token and collection_id = :collection_id and wanted = 'absent'
+  and passage_id = any(cast(:passage_ids as uuid[]))
+returning passage_id;
+
+-- name: drop_passages
+-- Only what is gone from every collection that held it.
+delete from passages p
+where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
+  and not exists (
+      select from markers k
+      where k.bot_id = p.bot_id and k.passage_id = p.passage_id and not (k.wanted = 'absent' and k.state = 'delivered')
+  )
+returning passage_id, qa_id, since_generation, document_id;
+
+-- name: drop_sources
+delete from document_sources where bot_id = :bot_id and passage_id = any(cast(:passage_ids as uuid[]));
+
+-- name: drop_pairs_without_passages
+delete from qa_pairs q
+using (select distinct * from jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid, since_generation integer)) as r
+where q.bot_id = :bot_id and q.qa_id = r.qa_id and q.since_generation = r.since_generation
+  and not exists (
+      select from passages p
+      where p.bot_id = :bot_id and p.qa_id = r.qa_id and p.since_generation = r.since_generation
+  )
+returning q.qa_id, q.since_generation;
+
+-- name: drop_relations_of_pairs
+delete from relations e
+using jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid, since_generation integer)
+where e.bot_id = :bot_id and e.source_qa_id = r.qa_id and e.since_generation = r.since_generation;
+
+-- name: drop_relations_to_nothing
+-- Edges that lead to a pair which no longer exists in any generation.
+delete from relations e
+using jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid)
+where e.bot_id = :bot_id and e.target_qa_id = r.qa_id
+  and not exists (select from qa_pairs q where q.bot_id = :bot_id and q.qa_id = r.qa_id);
+
+-- name: postpone
+-- The passage itself could not be delivered: later, and after `max_attempts` not at all.
+update markers
+set lease_token = null, leased_until = null, last_error = :error,
+    state = case when attempts >= :max_attempts and wanted = 'present' then 'failed' else 'pending' end,
+    next_attempt_at = clock_timestamp() + make_interval(secs => least(600, power(2, attempts)) * (0.5 + random()))
+where bot_id = :bot_id and lease_token = :lease_token and collection_id = :collection_id and passage_id = any(cast(:passage_ids as uuid[]))
+returning document_id, state;
+
+-- name: release_claims
+-- The store was away, which says nothing about these passages: the attempt does not count.
+update markers
+set lease_token = null, leased_until = null, attempts = greatest(0, attempts - 1)
+where bot_id = :bot_id and lease_token = :lease_token;
+
+-- name: fail_exhausted
+-- Claims whose worker died so often that the passage itself must be the cause.
+update markers
+set state = 'failed', lease_token = null, leased_until = null,
+    last_error = coalesce(last_error, 'the worker died each time it was delivered')
+where bot_id = :bot_id and state = 'pending' and wanted = 'present' and attempts >= :max_attempts
+  and (leased_until is null or leased_until < clock_timestamp())
+returning document_id;
+
+-- name: mark_document_failed
+update documents set state = 'failed', reason = :reason, updated_at = now()
+where bot_id = :bot_id and document_id = :document_id and building_generation is not null;
+
+-- name: failed_markers
+select passage_id, last_error from markers
+where bot_id = :bot_id and document_id = :document_id and state = 'failed' and wanted = 'present'
+limit 3;
+
+-- name: reopen_unproven
+-- Proven on an incarnation of the collection that is gone: it counts no longer.
+update markers
+set state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), copy_from = null
+where bot_id = :bot_id and collection_id = :collection_id and passage_id in (
+    select passage_id from markers
+    where bot_id = :bot_id and collection_id = :collection_id and state = 'delivered' and wanted = 'present'
+      and proven_incarnation is distinct from :incarnation
+    limit :limit
+);
+
+-- name: open_markers
+select count(*) as open from markers
+where bot_id = :bot_id and document_id = :document_id and state <> 'delivered';
+
+-- name: readiness
+-- Whether every member of the building generation is proven on the collection as it is now.
+select g.passage_count as sealed,
+       (select count(*) from membership m
+        where m.bot_id = g.bot_id and m.document_id = g.document_id and m.generation = g.generation) as members,
+       (select count(*) from membership m
+        join markers k on k.bot_id = m.bot_id and k.passage_id = m.passage_id
+        join collections c on c.collection_id = k.collection_id
+        where m.bot_id = g.bot_id and m.document_id = g.document_id and m.generation = g.generation
+          and k.collection_id = :collection_id and k.wanted = 'present' and k.state = 'delivered'
+          and k.proven_incarnation = c.incarnation) as delivered
+from generations g
+where g.bot_id = :bot_id and g.document_id = :document_id and g.generation = :generation and g.state = 'building';
+
+-- name: keep_live
+update generations set state = 'kept'
+where bot_id = :bot_id and document_id = :document_id and state = 'live';
+
+-- name: make_live
+update generations set state = 'live', live_at = now()
+where bot_id = :bot_id and document_id = :document_id and generation = :generation;
+
+-- name: bury_old_kept
+update generations set state = 'dead'
+where bot_id = :bot_id and document_id = :document_id and state = 'kept'
+  and generation not in (
+      select generation from generations
+      where bot_id = :bot_id and document_id = :document_id and state = 'kept'
+      order by generation desc
+      limit :kept
+  );
+
+-- name: flip_document
+update documents
+set live_generation = :generation, building_generation = null, state = 'live', reason = null, updated_at = now()
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: drop_dead_membership
+delete from membership m
+using generations g
+where g.bot_id = :bot_id and g.document_id = :document_id and g.state = 'dead'
+  and m.bot_id = :bot_id and m.document_id = :document_id and m.generation = g.generation;
+
+-- name: want_absent
+-- What no generation holds any more; a lease that is under way on it ends, and its proof will no longer count.
+update markers
+set wanted = 'absent', state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(),
+    lease_token = null, leased_until = null, last_error = null
+where bot_id = :bot_id and (passage_id, collection_id) in (
+    select k.passage_id, k.collection_id from markers k
+    where k.bot_id = :bot_id and k.document_id = :document_id and k.wanted = 'present'
+      and not exists (
+          select from membership m
+          where m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = k.passage_id
+      )
+    limit :limit
+);
+
+-- name: drop_dead_generations
+delete from generations where bot_id = :bot_id and document_id = :document_id and state = 'dead';
+
+-- name: leftovers_of_document
+select (select count(*) from passages where bot_id = :bot_id and document_id = :document_id) as passages,
+       (select count(*) from markers where bot_id = :bot_id and document_id = :document_id
+        and not (wanted = 'absent' and state = 'delivered')) as markers;
+
+-- name: sweep_tombstone
+update tombstones set swept_at = now() where tombstone_id = :tombstone_id;
+
+-- name: open_tombstones
+select * from tombstones where bot_id = :bot_id and swept_at is null and document_id = :document_id;
+
+-- name: insert_receipt
+insert into receipts (tombstone_id, bot_id, counts)
+select t.tombstone_id, t.bot_id, t.counts from tombstones t where t.tombstone_id = :tombstone_id
+on conflict do nothing;
+
+-- name: provisional_receipts
+-- Old enough for a second look: no function that was alive at the first one is alive now.
+select r.tombstone_id, t.kind, t.bot_id, t.document_id, t.qa_id
+from receipts r join tombstones t on t.tombstone_id = r.tombstone_id
+where r.state = 'provisional' and r.provisional_at < now() - make_interval(secs => :age_seconds)
+order by r.provisional_at
+limit :limit;
+
+-- name: absent_passages
+select passage_id, collection_id from markers
+where bot_id = :bot_id and document_id = :document_id and wanted = 'absent';
+
+-- name: finish_receipt
+update receipts set state = 'final', final_at = now() where tombstone_id = :tombstone_id;
+
+-- name: drop_absent_markers_of
+delete from markers k
+using tombstones t
+where t.tombstone_id = :tombstone_id and k.bot_id = t.bot_id and k.document_id = t.document_id
+  and k.wanted = 'absent' and k.state = 'delivered';
+
+-- name: drop_old_absent_markers
+-- Superseded passages that were proven absent long enough ago that no stalled worker can bring them back.
+delete from markers
+where bot_id = :bot_id and wanted = 'absent' and state = 'delivered'
+  and delivered_at < now() - make_interval(secs => :age_seconds)
+  and not exists (
+      select from tombstones t
+      join receipts r on r.tombstone_id = t.tombstone_id
+      where t.bot_id = :bot_id and t.document_id = markers.document_id and r.state = 'provisional'
+  );
+
+-- name: receipts
+select r.*, t.kind, t.document_id, t.qa_id, t.object_key, t.created_at as deleted_at
+from receipts r join tombstones t on t.tombstone_id = r.tombstone_id
+where r.bot_id = :bot_id
+order by r.provisional_at desc
+limit :limit;
+
+-- name: scrub_logs
+-- Answers that quoted a deleted document keep their figures and lose their words.
+update query_logs
+set answer = null, citations = '[]', document_ids = array_remove(document_ids, cast(:document_id as uuid))
+where bot_id = :bot_id and document_ids @> array[cast(:document_id as uuid)];

@@ -1,0 +1,247 @@
+-- One object: observe it, stage its content, seal, conclude, remove.
+
+-- name: insert_document
+insert into documents (bot_id, document_id, object_key)
+values (:bot_id, :document_id, :object_key)
+on conflict (bot_id, object_key) where deleted_at is null do nothing;
+
+-- name: lock_document_of_object
+select *, coalesce(leased_until > clock_timestamp(), false) as is_leased
+from documents
+where bot_id = :bot_id and object_key = :object_key and deleted_at is null
+for update;
+
+-- name: lock_document
+select *, coalesce(leased_until > clock_timestamp(), false) as is_leased
+from documents
+where bot_id = :bot_id and document_id = :document_id
+for update;
+
+-- name: ask_to_look_again
+update documents set look_again = true where bot_id = :bot_id and document_id = :document_id;
+
+-- name: begin_look
+update documents
+set epoch = epoch + 1,
+    lease_token = :lease_token,
+    leased_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+    look_again = false,
+    updated_at = now()
+where bot_id = :bot_id and document_id = :document_id
+returning epoch;
+
+-- name: insert_observation
+insert into observations (bot_id, document_id, epoch) values (:bot_id, :document_id, :epoch);
+
+-- name: live_content_hash
+select g.content_hash
+from generations g
+where g.bot_id = :bot_id and g.document_id = :document_id and g.state = 'live';
+
+-- name: conclude_look
+-- Ends the lease; the version counts as seen, whatever came of it.
+update documents
+set seen_version = :version,
+    state = :state,
+    reason = :reason,
+    lease_token = null,
+    leased_until = null,
+    updated_at = now()
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: release_look
+-- Ends the lease without an outcome: the same version will be looked at again.
+update documents set lease_token = null, leased_until = null
+where bot_id = :bot_id and document_id = :document_id and epoch = :epoch;
+
+-- name: conclude_observation
+update observations
+set version = :version, size = :size, outcome = :outcome, reason = :reason, generation = :generation, finished_at = now()
+where bot_id = :bot_id and document_id = :document_id and epoch = :epoch;
+
+-- name: drop_old_observations
+delete from observations where bot_id = :bot_id and document_id = :document_id and epoch <= :epoch - 20;
+
+-- name: drop_document
+delete from documents where bot_id = :bot_id and document_id = :document_id;
+
+-- name: drop_observations
+delete from observations where bot_id = :bot_id and document_id = :document_id;
+
+-- name: extend_look
+update documents set leased_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: begin_generation
+update documents
+set last_generation = last_generation + 1, staging_generation = last_generation + 1
+where bot_id = :bot_id and document_id = :document_id
+returning last_generation as generation;
+
+-- name: insert_generation
+insert into generations (bot_id, document_id, generation, version, content_hash, title)
+values (:bot_id, :document_id, :generation, :version, :content_hash, :title);
+
+-- name: set_generation_state
+update generations set state = :state
+where bot_id = :bot_id and document_id = :document_id and generation = :generation;
+
+-- name: unchanged_pairs
+-- Of the pairs that are offered, those that the live or a kept generation has with the same content.
+select distinct on (q.qa_id) q.qa_id, q.since_generation
+from jsonb_to_recordset(cast(:pairs as jsonb)) as offered (qa_id uuid, content_hash text)
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = offered.qa_id and q.content_hash = offered.content_hash
+join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
+join membership m on m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = p.passage_id
+join generations g on g.bot_id = :bot_id and g.document_id = :document_id and g.generation = m.generation
+where g.state in ('live', 'kept')
+order by q.qa_id, q.since_generation desc;
+
+-- name: keep_unchanged
+insert into membership (bot_id, document_id, generation, passage_id)
+select distinct :bot_id, :document_id, cast(:generation as integer), p.passage_id
+from jsonb_to_recordset(cast(:pairs as jsonb)) as kept (qa_id uuid, since_generation integer)
+join passages p on p.bot_id = :bot_id and p.qa_id = kept.qa_id and p.since_generation = kept.since_generation
+join membership m on m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = p.passage_id
+join generations g on g.bot_id = :bot_id and g.document_id = :document_id and g.generation = m.generation
+where g.state in ('live', 'kept');
+
+-- name: insert_pairs
+insert into qa_pairs (
+    bot_id, qa_id, since_generation, document_id, external_id, content_hash, question, response, heading_path,
+    category, subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active,
+    created_at
+)
+select
+    :bot_id, r.qa_id, :generation, :document_id, r.external_id, r.content_hash, r.question, r.response, r.heading_path,
+    r.category, r.subcategory, r.source, r.source_type, r.author, r.published_at, r.language, r.difficulty, r.tags,
+    r.metadata, r.is_active,
+    coalesce((select min(o.created_at) from qa_pairs o where o.bot_id = :bot_id and o.qa_id = r.qa_id), now())
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+    qa_id uuid, external_id text, content_hash text, question text, response text, heading_path text[],
+    category text, subcategory text, source text, source_type text, author text, published_at timestamptz,
+    language text, difficulty text, tags text[], metadata jsonb, is_active boolean
+);
+
+-- name: insert_passages
+insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes)
+select :bot_id, r.passage_id, :document_id, r.qa_id, :generation, r.part, r.text, r.text_hash, r.related_nodes,
+       cast(r.lexemes as tsvector)
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+    passage_id uuid, qa_id uuid, part integer, text text, text_hash text, related_nodes jsonb, lexemes text
+);
+
+-- name: insert_membership
+insert into membership (bot_id, document_id, generation, passage_id)
+select :bot_id, :document_id, :generation, r.passage_id
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid);
+
+-- name: insert_sources
+insert into document_sources (bot_id, passage_id, document_id, name, object_path, page, section, excerpt)
+select :bot_id, r.passage_id, :document_id, r.name, r.object_path, r.page, r.section, r.excerpt
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+    passage_id uuid, name text, object_path text, page integer, section text, excerpt text
+);
+
+-- name: insert_relations
+insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
+select :bot_id, r.source_qa_id, r.target_qa_id, r.type, :generation, :document_id, r.confidence
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (source_qa_id uuid, target_qa_id uuid, type text, confidence real)
+on conflict do nothing;
+
+-- name: insert_markers
+-- A delivered passage of the document with the same text lends its vectors.
+insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, row_hash, copy_from)
+select :bot_id, r.passage_id, :collection_id, :document_id, :generation, r.row_hash, (
+    select p.passage_id
+    from passages p
+    join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
+    where p.bot_id = :bot_id and p.document_id = :document_id and p.text_hash = r.text_hash
+      and k.wanted = 'present' and k.state = 'delivered'
+    limit 1
+)
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, text_hash text, row_hash text);
+
+-- name: generation_counts
+select count(*) as passages, count(distinct p.qa_id) as pairs
+from membership m
+join passages p on p.bot_id = m.bot_id and p.passage_id = m.passage_id
+where m.bot_id = :bot_id and m.document_id = :document_id and m.generation = :generation;
+
+-- name: seal_generation
+update generations
+set state = 'building', pair_count = :pairs, passage_count = :passages, sealed_at = now()
+where bot_id = :bot_id and document_id = :document_id and generation = :generation;
+
+-- name: begin_building
+update documents
+set building_generation = :generation,
+    staging_generation = null,
+    seen_version = :version,
+    state = 'building',
+    reason = null,
+    lease_token = null,
+    leased_until = null,
+    updated_at = now()
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: abandon_generations
+-- Everything that is neither live nor kept: a look that came to nothing, or a building generation that cannot flip.
+update generations set state = 'dead'
+where bot_id = :bot_id and document_id = :document_id and state in ('staging', 'building');
+
+-- name: forget_unfinished
+update documents set staging_generation = null, building_generation = null
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: bury_generations
+update generations set state = 'dead' where bot_id = :bot_id and document_id = :document_id;
+
+-- name: bury_document
+-- Answers stop with this statement's commit, and a look that is under way can no longer commit.
+update documents
+set state = 'deleting', deleted_at = now(), epoch = epoch + 1, look_again = false, lease_token = null, leased_until = null,
+    live_generation = null, building_generation = null, staging_generation = null, updated_at = now()
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: insert_tombstone
+insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, object_key, counts)
+values (:tombstone_id, :kind, :bot_id, :document_id, :qa_id, :object_key, cast(:counts as jsonb));
+
+-- name: document_contents
+select count(*) as passages, count(distinct qa_id) as pairs
+from passages where bot_id = :bot_id and document_id = :document_id;
+
+-- name: documents
+select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+from documents d
+left join generations g
+    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+where d.bot_id = :bot_id
+  and d.deleted_at is null
+  and d.object_key > :after
+  and (cast(:state as text) is null or d.state = :state)
+order by d.object_key
+limit :limit;
+
+-- name: document
+select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+from documents d
+left join generations g
+    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+where d.bot_id = :bot_id and d.document_id = :document_id and d.deleted_at is null;
+
+-- name: document_of_object
+select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+from documents d
+left join generations g
+    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+where d.bot_id = :bot_id and d.object_key = :object_key and d.deleted_at is null;
+
+-- name: seen_objects
+-- For the bucket scan: what the catalog knows of a stretch of keys, in the order of a listing.
+select object_key, seen_version
+from documents
+where bot_id = :bot_id and deleted_at is null and object_key > :after
+order by object_key
+limit :limit;

@@ -1,0 +1,130 @@
+-- Questions: propose, vouch, log.
+
+-- name: pair_filter
+-- A fragment, put in place of {pair_filter}: what a filter demands of the pair q. A null parameter demands nothing.
+(cast(:category as text[]) is null or q.category = any(cast(:category as text[])))
+and (cast(:subcategory as text[]) is null or q.subcategory = any(cast(:subcategory as text[])))
+and (cast(:source as text[]) is null or q.source = any(cast(:source as text[])))
+and (cast(:source_type as text[]) is null or q.source_type = any(cast(:source_type as text[])))
+and (cast(:author as text[]) is null or q.author = any(cast(:author as text[])))
+and (cast(:language as text[]) is null or q.language = any(cast(:language as text[])))
+and (cast(:difficulty as text[]) is null or q.difficulty = any(cast(:difficulty as text[])))
+and (cast(:external_id as text[]) is null or q.external_id = any(cast(:external_id as text[])))
+and (cast(:document_id as uuid[]) is null or q.document_id = any(cast(:document_id as uuid[])))
+and (cast(:tags as text[]) is null or q.tags @> cast(:tags as text[]))
+and (cast(:published_from as timestamptz) is null or q.published_at >= cast(:published_from as timestamptz))
+and (cast(:published_to as timestamptz) is null or q.published_at <= cast(:published_to as timestamptz))
+and (cast(:metadata as jsonb) is null or q.metadata @> cast(:metadata as jsonb))
+
+-- name: lexical_search
+-- The best matches are ranked first and looked up after, because a common word matches far more rows than are wanted.
+with ranked as (
+    select p.passage_id, p.qa_id, p.document_id, ts_rank(p.lexemes, cast(:query as tsquery), 1) as score
+    from passages p
+    where p.bot_id = :bot_id and p.lexemes @@ cast(:query as tsquery)
+    order by score desc, p.passage_id
+    limit :considered
+)
+select r.passage_id, r.qa_id, r.document_id, r.score
+from ranked r
+join documents d on d.bot_id = :bot_id and d.document_id = r.document_id
+join membership m on m.bot_id = :bot_id and m.document_id = r.document_id
+    and m.generation = d.live_generation and m.passage_id = r.passage_id
+order by r.score desc, r.passage_id
+limit :limit;
+
+-- name: filtered_lexical_search
+select p.passage_id, p.qa_id, p.document_id, ts_rank(p.lexemes, cast(:query as tsquery), 1) as score
+from passages p
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
+join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+    and m.generation = d.live_generation and m.passage_id = p.passage_id
+where p.bot_id = :bot_id and p.lexemes @@ cast(:query as tsquery) and q.is_active
+  and {pair_filter}
+order by score desc, p.passage_id
+limit :limit;
+
+-- name: matching_passages
+select p.passage_id
+from qa_pairs q
+join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
+join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+    and m.generation = d.live_generation and m.passage_id = p.passage_id
+where q.bot_id = :bot_id and q.is_active
+  and {pair_filter}
+limit :limit;
+
+-- name: hydrate
+-- The one statement that decides what may enter an answer: bot active, document and pair not deleted, generation live,
+-- pair active, filter met. What it does not return does not exist.
+select
+    p.passage_id, p.document_id, p.qa_id, p.part, p.text, d.live_generation as generation,
+    q.external_id, q.question, q.response, q.heading_path, q.category, q.subcategory, q.source, q.source_type, q.author,
+    q.published_at, q.language, q.difficulty, q.tags, q.metadata, q.created_at, q.updated_at,
+    s.name as source_name, s.object_path, s.page, s.section, s.excerpt
+from passages p
+join bots b on b.bot_id = :bot_id and b.state = 'active'
+join documents d on d.bot_id = :bot_id and d.document_id = p.document_id and d.deleted_at is null
+join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+    and m.generation = d.live_generation and m.passage_id = p.passage_id
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation and q.is_active
+join document_sources s on s.bot_id = :bot_id and s.passage_id = p.passage_id
+where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
+  and not exists (
+      select from tombstones t
+      where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
+  )
+  and {pair_filter};
+
+-- name: vouch
+-- The same verdict as hydrate, without the content.
+select p.passage_id
+from passages p
+join bots b on b.bot_id = :bot_id and b.state = 'active'
+join documents d on d.bot_id = :bot_id and d.document_id = p.document_id and d.deleted_at is null
+join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+    and m.generation = d.live_generation and m.passage_id = p.passage_id
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation and q.is_active
+where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
+  and not exists (
+      select from tombstones t
+      where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
+  );
+
+-- name: live_documents
+select document_id from documents
+where bot_id = :bot_id and document_id = any(cast(:document_ids as uuid[])) and live_generation is not null;
+
+-- name: insert_query_log
+insert into query_logs (
+    bot_id, query_id, question, answer, abstained, user_id, session_id, response_time_ms, score, document_ids, citations
+)
+values (
+    :bot_id, :query_id, :question, :answer, :abstained, :user_id, :session_id, :response_time_ms, :score,
+    cast(:document_ids as uuid[]), cast(:citations as jsonb)
+);
+
+-- name: set_feedback
+update query_logs set feedback = :feedback, feedback_comment = :comment
+where bot_id = :bot_id and query_id = :query_id;
+
+-- name: roll_up_analytics
+insert into analytics (
+    bot_id, day, questions, abstentions, feedback_up, feedback_down, response_time_ms_p50, response_time_ms_p95
+)
+select bot_id, cast(created_at at time zone 'UTC' as date), count(*), count(*) filter (where abstained),
+       count(*) filter (where feedback > 0), count(*) filter (where feedback < 0),
+       percentile_disc(0.5) within group (order by response_time_ms),
+       percentile_disc(0.95) within group (order by response_time_ms)
+from query_logs
+where bot_id = :bot_id and created_at >= date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' - interval '1 day'
+group by bot_id, cast(created_at at time zone 'UTC' as date)
+on conflict (bot_id, day) do update set
+    questions = excluded.questions, abstentions = excluded.abstentions, feedback_up = excluded.feedback_up,
+    feedback_down = excluded.feedback_down, response_time_ms_p50 = excluded.response_time_ms_p50,
+    response_time_ms_p95 = excluded.response_time_ms_p95;
+
+-- name: ping
+select 1 as one;

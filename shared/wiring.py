@@ -1,0 +1,140 @@
+"""The composition root: builds each port's adapter once per process. Vendor packages are imported when first needed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import ConfigurationError
+from shared.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from shared.catalog.delivery import PostgresDelivery
+    from shared.catalog.documents import PostgresDocuments
+    from shared.catalog.reading import PostgresReading
+    from shared.catalog.registry import PostgresRegistry
+    from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
+    from shared.postgres import PostgresClient
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    return load_settings()
+
+
+@lru_cache(maxsize=1)
+def postgres() -> PostgresClient:
+    from shared.postgres import PostgresClient
+
+    return PostgresClient(settings().postgres_url.get_secret_value())
+
+
+@lru_cache(maxsize=1)
+def direct_postgres() -> PostgresClient:
+    from shared.postgres import PostgresClient
+
+    return PostgresClient(settings().direct_url.get_secret_value())
+
+
+@lru_cache(maxsize=1)
+def registry() -> PostgresRegistry:
+    from shared.catalog.registry import PostgresRegistry
+
+    return PostgresRegistry(postgres(), direct_postgres())
+
+
+@lru_cache(maxsize=1)
+def documents() -> PostgresDocuments:
+    from shared.catalog.documents import PostgresDocuments
+
+    return PostgresDocuments(postgres())
+
+
+@lru_cache(maxsize=1)
+def delivery_catalog() -> PostgresDelivery:
+    from shared.catalog.delivery import PostgresDelivery
+
+    return PostgresDelivery(postgres())
+
+
+@lru_cache(maxsize=1)
+def reading() -> PostgresReading:
+    from shared.catalog.reading import PostgresReading
+
+    return PostgresReading(postgres())
+
+
+@lru_cache(maxsize=1)
+def index() -> VectorIndex:
+    from shared.milvus import MilvusIndex
+
+    return MilvusIndex(settings().milvus_uri, settings().milvus_token.get_secret_value())
+
+
+@lru_cache(maxsize=1)
+def embedder() -> Embedder:
+    from shared.embedder import OnnxEmbedder
+
+    return OnnxEmbedder(settings().model_path, threads=settings().embedder_threads)
+
+
+@lru_cache(maxsize=1)
+def bucket() -> ObjectStore:
+    return open_store(settings().bucket_url)
+
+
+@lru_cache(maxsize=1)
+def backups() -> ObjectStore:
+    url = settings().backup_url
+    if url is None:
+        raise ConfigurationError("LOCKSTEP_BACKUP_URL is not set: name the place for snapshots, s3://… or file:///…")
+    return open_store(url)
+
+
+def open_store(url: str) -> ObjectStore:
+    """The object store at `s3://bucket/prefix` or `file:///folder`."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        from shared.folder import FolderObjectStore
+
+        key = settings().upload_signing_key.get_secret_value().encode()
+        return FolderObjectStore(Path(unquote(parts.path)), upload_url=settings().upload_url, signing_key=key)
+    if parts.scheme == "s3" and parts.netloc:
+        from shared.aws import S3ObjectStore
+
+        prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        return S3ObjectStore(
+            parts.netloc, prefix=prefix, endpoint_url=settings().s3_endpoint_url, region=settings().s3_region
+        )
+    raise ConfigurationError(f"{url!r} is not a place for objects: use s3://bucket/prefix or file:///folder")
+
+
+_installed_hints: list[Hints] = []
+
+
+def install_hints(hints: Hints) -> None:
+    """Use a queue of the process's own instead of what the settings name: the laptop's worker has one."""
+    _installed_hints[:] = [hints]
+
+
+def hints() -> Hints:
+    return _installed_hints[0] if _installed_hints else _hints_by_settings()
+
+
+@lru_cache(maxsize=1)
+def _hints_by_settings() -> Hints:
+    chosen = settings()
+    if not (chosen.ingest_queue_url and chosen.sync_queue_url):
+        from shared.hints import NoHints
+
+        return NoHints()
+    from shared.aws import SqsHints
+
+    return SqsHints(
+        ingest_queue_url=chosen.ingest_queue_url,
+        sync_queue_url=chosen.sync_queue_url,
+        bucket=urlsplit(chosen.bucket_url).netloc,
+        region=chosen.s3_region,
+    )
