@@ -364,6 +364,7 @@ class DocumentStatus:
     title: str | None
     pairs: int
     passages: int
+    progress: float | None  # of the building generation, 0 to 1
     seen_version: str | None
     created_at: datetime
     updated_at: datetime

@@ -30,7 +30,7 @@ class FolderObjectStore:
     """
 
     def __init__(self, root: Path, *, upload_url: str = "", signing_key: bytes = b"") -> None:
-        self._root = root
+        self.root = root
         self._upload_url = upload_url
         self._signing_key = signing_key
 
@@ -110,13 +110,13 @@ class FolderObjectStore:
 
     def key_of(self, path: Path) -> str | None:
         """The key of a file below the folder; None if it is not an object."""
-        parts = path.relative_to(self._root).parts
+        parts = path.relative_to(self.root).parts
         if any(part.startswith(".") for part in parts):
             return None
         return unicodedata.normalize("NFC", "/".join(parts))
 
     def _keys(self) -> Iterator[str]:
-        for folder, folders, files in os.walk(self._root):
+        for folder, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 if key := self.key_of(Path(folder) / name):
@@ -126,9 +126,9 @@ class FolderObjectStore:
         parts = key.split("/")
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInputError(f"{key!r} is not an object's key.")
-        path = self._root.joinpath(*parts)
+        path = self.root.joinpath(*parts)
         if not path.exists():  # a file system may hold the name in another normal form
-            decomposed = self._root.joinpath(*(unicodedata.normalize("NFD", part) for part in parts))
+            decomposed = self.root.joinpath(*(unicodedata.normalize("NFD", part) for part in parts))
             return decomposed if decomposed.exists() else path
         return path
 

@@ -27,6 +27,8 @@ CALL_TIMEOUT_SECONDS = 10.0
 CREATE_TIMEOUT_SECONDS = 60.0
 _MISSING, _NOT_LOADED = 100, 101
 _REFUSED = (5, 6)  # Milvus Lite; a server uses 1100 to 1199
+# A server may hang up on a client that pings while nothing is asked of it; pymilvus would, every ten seconds.
+_GRPC_OPTIONS = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 _UUIDS = ("passage_id", "deployment_id", "bot_id", "document_id", "qa_id")
 
 
@@ -212,6 +214,10 @@ class MilvusIndex:
     def ping(self) -> None:
         self._call(lambda client: client.list_collections(timeout=2.0))
 
+    def settle(self, collection: Collection) -> None:
+        """Have written rows moved into indexed segments now. Only Milvus Lite needs it, which searches the others in Python."""
+        self._call(lambda client: client.flush(collection.name, timeout=CREATE_TIMEOUT_SECONDS), collection)
+
     # Calling
 
     def _call(self, work: Callable[[MilvusClient], T], collection: Collection | None = None) -> T:
@@ -244,7 +250,7 @@ def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
     # It would log filters, and with them what people asked for; errors are reported where they are translated.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     try:
-        return MilvusClient(uri=uri, token=token, timeout=timeout)
+        return MilvusClient(uri=uri, token=token, timeout=timeout, grpc_options=_GRPC_OPTIONS)
     except Exception as error:
         raise _translate(error) from error
 

@@ -303,6 +303,14 @@ class DeliveryCatalog(Protocol):
         """Markers that were proven on another incarnation become pending again."""
         ...
 
+    def proven_passages(self, bot: Bot, *, after: UUID, limit: int) -> list[Proof]:
+        """What was proven of the bot's collection, in the order of passage ids, those up to `after` left out."""
+        ...
+
+    def known_passages(self, bot: Bot) -> int:
+        """How many passages may be in the index without being proven: on their way in, or on their way out."""
+        ...
+
     def flip(self, bot: Bot, document_id: UUID) -> bool:
         """Make the building generation live if every member is proven; returns whether it was made so now."""
         ...

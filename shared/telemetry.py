@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,4 +15,4 @@ def logger() -> Logger:
     """The logger of this process; its level is POWERTOOLS_LOG_LEVEL."""
     from aws_lambda_powertools import Logger
 
-    return Logger(service="lockstep")
+    return Logger(service="lockstep", stream=sys.stderr)  # what a command prints is for its caller

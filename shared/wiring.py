@@ -19,8 +19,26 @@ if TYPE_CHECKING:
     from shared.postgres import PostgresClient
 
 
-@lru_cache(maxsize=1)
+_installed_settings: list[Settings] = []
+_installed_hints: list[Hints] = []
+
+
+def install_settings(chosen: Settings) -> None:
+    """Use those settings instead of the environment's: the command line finds them in the state folder."""
+    _installed_settings[:] = [chosen]
+
+
+def install_hints(chosen: Hints) -> None:
+    """Use a queue of the process's own instead of what the settings name: the laptop's worker has one."""
+    _installed_hints[:] = [chosen]
+
+
 def settings() -> Settings:
+    return _installed_settings[0] if _installed_settings else _settings_of_environment()
+
+
+@lru_cache(maxsize=1)
+def _settings_of_environment() -> Settings:
     return load_settings()
 
 
@@ -109,14 +127,6 @@ def open_store(url: str) -> ObjectStore:
             parts.netloc, prefix=prefix, endpoint_url=settings().s3_endpoint_url, region=settings().s3_region
         )
     raise ConfigurationError(f"{url!r} is not a place for objects: use s3://bucket/prefix or file:///folder")
-
-
-_installed_hints: list[Hints] = []
-
-
-def install_hints(hints: Hints) -> None:
-    """Use a queue of the process's own instead of what the settings name: the laptop's worker has one."""
-    _installed_hints[:] = [hints]
 
 
 def hints() -> Hints:

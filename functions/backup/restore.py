@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from functions.backup.tables import CatalogTables
 from functions.backup.vectors import VectorFiles
 from shared.delivery import Delivery
 from shared.domain import Bot, Collection
-from shared.errors import ConflictError, LockstepError
+from shared.errors import ConflictError, LockstepError, NotFoundError
 from shared.hints import NoHints
 from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
 
@@ -22,7 +22,7 @@ DOCUMENTS_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Restores into a deployment that has no bots."""
+    """Restores bots that the deployment does not have: an empty one gets them all."""
 
     registry: Registry
     documents: DocumentCatalog
@@ -36,11 +36,18 @@ class Restore:
     time_left: Callable[[], float]
     report: Report
 
-    def run(self, manifest: Manifest) -> list[Bot]:
-        """Raises ConflictError if there are bots already, LockstepError if what was restored is not what was saved."""
-        if self.registry.bots() or self.registry.deleting_bots():
-            raise ConflictError("This deployment has bots already: restore into an empty one.")
-        return [self._restore_bot(bot) for bot in manifest.bots]
+    def run(self, manifest: Manifest, only: Sequence[str] | None = None) -> list[Bot]:
+        """Raises ConflictError for bots that are there, LockstepError if what was restored is not what was saved."""
+        chosen = [bot for bot in manifest.bots if not only or bot.slug in only]
+        if missing := set(only or ()) - {bot.slug for bot in chosen}:
+            raise NotFoundError(f"The snapshot has no bot {', '.join(sorted(missing))}.")
+        there = {bot.slug for bot in (*self.registry.bots(), *self.registry.deleting_bots())}
+        if taken := sorted(there & {bot.slug for bot in chosen}):
+            raise ConflictError(
+                f"{', '.join(taken)} is here already, and nothing is overwritten. Restore other bots with --bot, or into "
+                "an empty deployment (a new state folder: lockstep up --state FOLDER --restore URL)."
+            )
+        return [self._restore_bot(bot) for bot in chosen]
 
     def _restore_bot(self, manifest: BotManifest) -> Bot:
         self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PASSAGES = 4
 SENTENCES_PER_PASSAGE = 12
 QUOTED = 3
+MIN_SHARE_OF_BEST = 0.6  # what is less near than this to the question is not worth quoting beside the best
 MIN_SENTENCE_CHARACTERS = 20
 RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
 LEXICAL_WEIGHT = 0.5
@@ -44,6 +45,7 @@ class ExtractiveWriter:
             return WrittenAnswer("", (), abstained=True)
         scores = self._scores(question, sentences)
         best = sorted(range(len(sentences)), key=lambda i: -scores[i])[:QUOTED]
+        best = [i for i in best if scores[i] >= MIN_SHARE_OF_BEST * scores[best[0]]]
         # From the best passage first, and within a passage in the order in which it says them.
         first_seen = list(dict.fromkeys(sentences[i].number for i in best))
         quoted = sorted(

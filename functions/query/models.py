@@ -73,6 +73,7 @@ class DocumentOut(Model):
     title: str | None
     pairs: int
     passages: int
+    progress: float | None = Field(description="of the generation that is building, 0 to 1")
     created_at: datetime
     updated_at: datetime
     live_at: datetime | None

@@ -117,6 +117,29 @@ class PostgresDelivery:
             )
         )
 
+    def proven_passages(self, bot: Bot, *, after: UUID, limit: int) -> list[Proof]:
+        rows = self._client.transact(
+            lambda tx: tx.rows(
+                "proven_passages",
+                bot_id=bot.bot_id,
+                collection_id=bot.collection.collection_id,
+                after=after,
+                limit=limit,
+            ),
+            read_only=True,
+        )
+        return [Proof(**row) for row in rows]
+
+    def known_passages(self, bot: Bot) -> int:
+        return int(
+            self._client.transact(
+                lambda tx: tx.value(
+                    "known_passages", bot_id=bot.bot_id, collection_id=bot.collection.collection_id
+                ),
+                read_only=True,
+            )
+        )
+
     # Transitions of a document
 
     def flip(self, bot: Bot, document_id: UUID) -> bool:

@@ -109,11 +109,16 @@ def status_from(row: Row) -> DocumentStatus:
         title=row["title"],
         pairs=row["pair_count"] or 0,
         passages=row["passage_count"] or 0,
+        progress=_progress(row["building_passages"], row["waiting_passages"]),
         seen_version=row["seen_version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         live_at=row["live_at"],
     )
+
+
+def _progress(passages: int | None, waiting: int | None) -> float | None:
+    return None if passages is None or waiting is None else max(0.0, 1 - waiting / max(1, passages))
 
 
 def filter_parameters(matching: Filter) -> dict[str, Any]:

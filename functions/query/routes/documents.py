@@ -164,6 +164,7 @@ def document_out(status: DocumentStatus) -> DocumentOut:
         title=status.title,
         pairs=status.pairs,
         passages=status.passages,
+        progress=status.progress,
         created_at=status.created_at,
         updated_at=status.updated_at,
         live_at=status.live_at,

@@ -184,9 +184,18 @@ where bot_id = :bot_id and collection_id = :collection_id and passage_id in (
     limit :limit
 );
 
--- name: open_markers
-select count(*) as open from markers
-where bot_id = :bot_id and document_id = :document_id and state <> 'delivered';
+-- name: proven_passages
+select passage_id, row_hash, vector_digest
+from markers
+where bot_id = :bot_id and collection_id = :collection_id and passage_id > :after
+  and wanted = 'present' and state = 'delivered'
+order by passage_id
+limit :limit;
+
+-- name: known_passages
+-- Passages that may be in the index without being proven: on their way in, or on their way out.
+select count(*) as known from markers
+where bot_id = :bot_id and collection_id = :collection_id and state <> 'delivered';
 
 -- name: readiness
 -- Whether every member of the building generation is proven on the collection as it is now.

@@ -212,8 +212,18 @@ values (:tombstone_id, :kind, :bot_id, :document_id, :qa_id, :object_key, cast(:
 select count(*) as passages, count(distinct qa_id) as pairs
 from passages where bot_id = :bot_id and document_id = :document_id;
 
+-- name: document_status
+-- A fragment, put in place of {document_status}: what is told of the document d, whose live generation is g.
+d.*, g.title, g.pair_count, g.passage_count, g.live_at,
+(select b.passage_count from generations b
+ where b.bot_id = d.bot_id and b.document_id = d.document_id and b.generation = d.building_generation) as building_passages,
+case when d.building_generation is not null then (
+    select count(*) from markers k
+    where k.bot_id = d.bot_id and k.document_id = d.document_id and k.wanted = 'present' and k.state <> 'delivered'
+) end as waiting_passages
+
 -- name: documents
-select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+select {document_status}
 from documents d
 left join generations g
     on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
@@ -225,14 +235,14 @@ order by d.object_key
 limit :limit;
 
 -- name: document
-select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+select {document_status}
 from documents d
 left join generations g
     on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
 where d.bot_id = :bot_id and d.document_id = :document_id and d.deleted_at is null;
 
 -- name: document_of_object
-select d.*, g.title, g.pair_count, g.passage_count, g.live_at
+select {document_status}
 from documents d
 left join generations g
     on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation

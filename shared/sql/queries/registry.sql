@@ -113,3 +113,22 @@ insert into schema_migrations (version, name, checksum) values (:version, :name,
 
 -- name: database_exists
 select 1 as one from pg_database where datname = :name;
+
+-- name: overview
+-- One row per bot: its documents by state, its live pairs, and the passages that wait to be delivered.
+select b.slug as bot,
+       count(d.document_id) as documents,
+       count(*) filter (where d.live_generation is not null) as live,
+       count(*) filter (where d.state = 'building') as building,
+       count(*) filter (where d.state = 'rejected') as rejected,
+       count(*) filter (where d.state = 'failed') as failed,
+       coalesce(sum(g.pair_count), 0) as pairs,
+       (select count(*) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered') as waiting,
+       (select min(k.created_at) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered') as oldest_waiting
+from bots b
+left join documents d on d.bot_id = b.bot_id and d.deleted_at is null
+left join generations g
+    on g.bot_id = b.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+where b.state = 'active'
+group by b.bot_id, b.slug
+order by b.slug;

@@ -1,0 +1,46 @@
+"""Puts a snapshot or a restore together from the process's ports, for the timer and for the command line."""
+
+from __future__ import annotations
+
+from functions.backup.restore import Restore
+from functions.backup.snapshot import Report, Snapshot
+from functions.backup.tables import CatalogTables
+from shared import wiring
+from shared.milvus_schema import INDEX_PROFILES
+from shared.ports import ObjectStore
+
+RESTORE_SECONDS = 24 * 3600.0
+
+
+def build_snapshot(backups: ObjectStore, *, report: Report) -> Snapshot:
+    return Snapshot(
+        registry=wiring.registry(),
+        tables=CatalogTables(wiring.direct_postgres()),
+        index=wiring.index(),
+        bucket=wiring.bucket(),
+        backups=backups,
+        copies_objects=wiring.settings().backs_objects_up,
+        report=report,
+    )
+
+
+def build_restore(backups: ObjectStore, *, report: Report) -> Restore:
+    index_type, index_params = INDEX_PROFILES[wiring.settings().index_profile]
+    return Restore(
+        registry=wiring.registry(),
+        documents=wiring.documents(),
+        catalog=wiring.delivery_catalog(),
+        tables=CatalogTables(wiring.direct_postgres()),
+        index=wiring.index(),
+        embedder=wiring.embedder(),
+        bucket=wiring.bucket(),
+        backups=backups,
+        collection=lambda: wiring.registry().ensure_collection(
+            wiring.embedder().model,
+            metric=wiring.settings().index_metric,
+            index_type=index_type,
+            index_params=index_params,
+        ),
+        time_left=lambda: RESTORE_SECONDS,
+        report=report,
+    )

@@ -1,0 +1,55 @@
+"""`lockstep bots`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from infra.cli.output import say, show
+from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def create(
+    slug: Annotated[str, typer.Argument(help="Lower-case letters, digits, hyphens: its prefix in the bucket.")],
+    name: Annotated[str, typer.Option(help="What people call it.")] = "",
+    settings: Annotated[str, typer.Option(help='JSON, for example {"consistency": "strong"}.')] = "{}",
+    url: UrlOption = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a bot. A slug is never given out twice, not even after the bot is deleted."""
+    try:
+        chosen = json.loads(settings)
+    except ValueError as error:
+        raise typer.BadParameter(f"--settings is not JSON: {error}") from None
+    bot = Api(url, state).call("POST", "/bots", json={"slug": slug, "name": name, "settings": chosen})
+    show(bot, as_json=True) if as_json else say(f"Created {bot['slug']!r}. Next: lockstep upload {slug} FOLDER --wait")
+
+
+@app.command("list")
+def list_bots(url: UrlOption = None, state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """List the bots."""
+    bots = Api(url, state).call("GET", "/bots")["bots"]
+    rows = ((bot["slug"], bot["name"], bot["model_id"], bot["created_at"][:16]) for bot in bots)
+    show(bots, as_json=as_json, table=("slug", "name", "embedder", "created"), rows=rows)
+
+
+@app.command()
+def delete(
+    slug: Annotated[str, typer.Argument(help="The bot.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    url: UrlOption = None,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Delete a bot, its documents and its objects in the bucket. There is no way back but a snapshot."""
+    if not yes:
+        typer.confirm(f"Delete the bot {slug!r} and everything in it?", abort=True)
+    Api(url, state).call("DELETE", f"/bots/{slug}")
+    say(f"{slug!r} answers no more; what is behind it is removed by the next sync.")
+
+

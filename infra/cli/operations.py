@@ -1,0 +1,155 @@
+"""`lockstep up`, `migrate`, `status`, `sync`, `backup`, `restore`, `verify`: for the operator."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.output import say, show
+from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
+from shared import wiring
+
+INVOCATION_SECONDS = 24 * 3600.0
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--at", help="s3://bucket/prefix or file:///folder; default: LOCKSTEP_BACKUP_URL."),
+]
+
+
+class _Context:
+    """An operator has all the time in the world."""
+
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + INVOCATION_SECONDS
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._deadline - time.monotonic()) * 1000)
+
+
+def add_to(root: typer.Typer) -> None:
+    for command in (up, status, migrate, sync, backup, restore, verify):
+        root.command()(command)
+
+
+def up(
+    state: StateOption = DEFAULT,
+    host: Annotated[str, typer.Option(help="Where to listen. 0.0.0.0 lets others in: set LOCKSTEP_API_KEY then.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8000,
+    restore: Annotated[
+        str | None,
+        typer.Option(help="Into a new state folder: first restore the newest snapshot at s3://… or file:///…"),
+    ] = None,
+) -> None:
+    """Run everything on this machine until Ctrl-C: both stores, the gateway, a watched bucket, the timers."""
+    from infra.local.up import up as run
+
+    run(state, host=host, port=port, restore=restore, say=say)
+
+
+def migrate(state: StateOption = DEFAULT) -> None:
+    """Bring the catalog's schema up to date, and mark the bucket as this deployment's. Safe to run twice."""
+    from functions.sync.bucket_scan import claim_bucket
+    from infra.migrate import migrate as apply
+
+    use_stores(state)
+    applied = apply(wiring.direct_postgres())
+    claim_bucket(wiring.bucket(), wiring.registry().deployment_id())
+    say("\n".join(f"applied {name}" for name in applied) or "Nothing to do: the schema is up to date.")
+
+
+def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """What there is, and what is not finished. The exit code is 1 if something has failed."""
+    from infra.status import overview
+
+    use_stores(state)
+    found = overview(wiring.postgres(), wiring.settings(), wiring.index())
+    if as_json:
+        show(found, as_json=True)
+    else:
+        for part, answer in found["parts"].items():
+            say(f"{part:10} {answer}")
+        rows = (tuple(bot.values()) for bot in found["bots"])
+        headers = ("bot", "documents", "live", "building", "rejected", "failed", "pairs", "waiting", "oldest waiting")
+        show(found["bots"], as_json=False, table=headers, rows=rows)
+    if any(answer != "ok" for answer in found["parts"].values()) or any(bot["failed"] for bot in found["bots"]):
+        raise typer.Exit(1)
+
+
+def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Do now what the timer does: deliver, flip, sweep, compare the bucket. The exit code is 1 if something is left."""
+    from functions.sync.handler import handler
+
+    use_stores(state)
+    result = handler({"source": "cli"}, _Context())
+    show(result, as_json=True) if as_json else say("Done." if result["is_finished"] else "Something is left: see `lockstep status`.")
+    if not result["is_finished"]:
+        raise typer.Exit(1)
+
+
+def backup(
+    at: StoreOption = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the snapshots there are.")] = False,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a snapshot of both stores while they are in use."""
+    from functions.backup.build import build_snapshot
+    from functions.backup.manifest import snapshots
+
+    use_stores(state)
+    store = wiring.open_store(at) if at else wiring.backups()
+    if list_only:
+        found = snapshots(store)
+        show(found, as_json=as_json, table=("snapshot",), rows=((name,) for name in found))
+        return
+    manifest = build_snapshot(store, report=(lambda message: None) if as_json else say).take()
+    if as_json:
+        show({"snapshot_id": manifest.snapshot_id, "bots": [bot.slug for bot in manifest.bots]}, as_json=True)
+    else:
+        size = sum(part.bytes for bot in manifest.bots for part in bot.parts)
+        say(f"Snapshot {manifest.snapshot_id}: {len(manifest.bots)} bots, {size / 1e6:,.1f} MB.")
+
+
+def restore(
+    snapshot: Annotated[str | None, typer.Argument(help="Its id; default: the newest.")] = None,
+    at: StoreOption = None,
+    only: Annotated[list[str] | None, typer.Option("--bot", help="Only this bot; may be given several times.")] = None,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Restore a snapshot, as bots that are not there yet."""
+    from functions.backup.build import build_restore
+    from functions.backup.manifest import read_manifest
+
+    use_stores(state)
+    store = wiring.open_store(at) if at else wiring.backups()
+    manifest = read_manifest(store, snapshot)
+    say(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
+    bots = build_restore(store, report=say).run(manifest, only)
+    say(f"Restored: {', '.join(bot.slug for bot in bots) or 'nothing, the snapshot is empty'}.")
+
+
+def verify(
+    bot: Annotated[str | None, typer.Option(help="Only this bot.")] = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Read both stores back and compare them. The exit code is 0 if they agree, 1 if not, 2 if it could not be told."""
+    from functions.sync.verify import verify_bot
+    from shared.errors import LockstepError
+
+    try:
+        use_stores(state)
+        registry = wiring.registry()
+        bots = [registry.bot(bot)] if bot else registry.bots()
+        reports: list[dict[str, Any]] = [verify_bot(each, wiring.delivery_catalog(), wiring.index()) for each in bots]
+    except LockstepError as error:
+        say(f"Could not tell: {error}")
+        raise typer.Exit(2) from None
+    headers = ("bot", "passages", "intact", "missing", "corrupt", "orphaned", "checksum")
+    show(reports, as_json=as_json, table=headers, rows=(tuple(report.values()) for report in reports))
+    if any(report["missing"] or report["corrupt"] or report["orphaned"] for report in reports):
+        raise typer.Exit(1)
+
+

@@ -1,0 +1,26 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def show(value: Any, *, as_json: bool, table: Sequence[str] = (), rows: Iterable[Sequence[Any]] = ()) -> None:
+    """Print `value` as JSON, or `rows` under the headers `table`."""
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(*table, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(soft_wrap=False).print(grid)
+
+
+def say(text: str = "") -> None:
+    """A line for people; nothing in it is taken for markup."""
+    print(text, flush=True)

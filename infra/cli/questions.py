@@ -1,0 +1,91 @@
+"""`lockstep ask` and `lockstep search`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.output import say, show
+from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption
+
+BotArgument = Annotated[str, typer.Argument(help="The bot's slug.")]
+QuestionArgument = Annotated[str, typer.Argument(help="The question, in quotes.")]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", help="FIELD=VALUE, for example category=care; may be given several times."),
+]
+PASSAGE_CHARACTERS = 300
+
+
+def add_to(root: typer.Typer) -> None:
+    root.command()(ask)
+    root.command()(search)
+
+
+def ask(
+    bot: BotArgument,
+    question: QuestionArgument,
+    top_k: Annotated[int, typer.Option(help="How many pairs the answer may rest on.")] = 6,
+    filters: FilterOption = None,
+    url: UrlOption = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a question; the answer comes with its sources. The exit code is 1 if the bot abstains."""
+    body = {"question": question, "top_k": top_k, "filters": _filters(filters)}
+    answer = Api(url, state).call("POST", f"/bots/{bot}/ask", json=body)
+    if as_json:
+        show(answer, as_json=True)
+    else:
+        say(answer["answer"])
+        for citation in answer["citations"]:
+            say(f"  [{citation['number']}] {_place(citation['source'])}")
+    if answer["abstained"]:
+        raise typer.Exit(1)
+
+
+def search(
+    bot: BotArgument,
+    question: QuestionArgument,
+    top_k: Annotated[int, typer.Option(help="How many hits.")] = 5,
+    filters: FilterOption = None,
+    url: UrlOption = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the best pairs for a question."""
+    body = {"question": question, "top_k": top_k, "filters": _filters(filters)}
+    found = Api(url, state).call("POST", f"/bots/{bot}/search", json=body)
+    if as_json:
+        show(found, as_json=True)
+        return
+    for hit in found["hits"]:
+        say(f"{hit['rank']}. {hit['question']}   ({hit['score']:.4f})")
+        passage = " ".join(hit["passage"].split())
+        say(f"   {passage[:PASSAGE_CHARACTERS]}{'…' if len(passage) > PASSAGE_CHARACTERS else ''}")
+        external_id = f", id {hit['external_id']}" if hit["external_id"] else ""
+        say(f"   {_place(hit['source'])}{external_id}\n")
+    if not found["hits"]:
+        say("Nothing was found.")
+
+
+def _filters(given: list[str] | None) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    for item in given or ():
+        field, separator, value = item.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"--filter {item}: write it as FIELD=VALUE")
+        if field.startswith("metadata."):
+            filters.setdefault("metadata", {})[field.removeprefix("metadata.")] = value
+        elif field.startswith("published_"):
+            filters[field] = value
+        else:
+            filters.setdefault(field, []).append(value)
+    return filters
+
+
+def _place(source: dict[str, Any]) -> str:
+    page = f", page {source['page']}" if source["page"] else ""
+    section = f", {source['section']}" if source["section"] else ""
+    return f"{source['object_path']}{page}{section}"

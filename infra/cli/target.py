@@ -1,0 +1,86 @@
+"""Whom a command talks to: the instance that runs on the state folder, or what the environment names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.local.state import DEFAULT_STATE, State
+from shared import wiring
+from shared.errors import LockstepError, NotFoundError
+from shared.settings import load_settings
+from shared.telemetry import logger
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", envvar="LOCKSTEP_URL", help="The API, if it is not the instance of the state folder."),
+]
+StateOption = Annotated[
+    Path, typer.Option("--state", envvar="LOCKSTEP_STATE", help="The state folder of `lockstep up`.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DEFAULT = DEFAULT_STATE
+TIMEOUT_SECONDS = 60.0
+
+
+class Api:
+    """The HTTP API. A problem document becomes an error with its words."""
+
+    def __init__(self, url: str | None, state: Path) -> None:
+        import httpx2
+
+        key = os.environ.get("LOCKSTEP_API_KEY")
+        self.url = url or State(state).read_running().get("url") or "http://127.0.0.1:8000"
+        self._client = httpx2.Client(
+            base_url=self.url, timeout=TIMEOUT_SECONDS, headers={"X-API-Key": key} if key else {}
+        )
+
+    def call(self, method: str, path: str, **arguments: Any) -> Any:
+        """The decoded answer. Raises NotFoundError for 404, LockstepError for any other problem."""
+        import httpx2
+
+        try:
+            response = self._client.request(method, path, **arguments)
+        except httpx2.TransportError as error:
+            raise LockstepError(
+                f"Nothing answers at {self.url} ({type(error).__name__}). Is it running? Start it with `lockstep up` "
+                "(or `make up`), or name another one with --url."
+            ) from None
+        if response.status_code >= 400:
+            kind = NotFoundError if response.status_code == 404 else LockstepError
+            raise kind(_detail(response))
+        return response.json() if response.content else None
+
+    def put_presigned(self, upload: Mapping[str, Any], file: Any) -> None:
+        """Send a file to where a presigned upload says."""
+        import httpx2
+
+        response = httpx2.request(
+            upload["method"], upload["url"], headers=upload["headers"], content=file, timeout=600.0
+        )
+        if response.status_code >= 400:
+            raise LockstepError(f"The upload was refused: {_detail(response)}")
+
+
+def _detail(response: Any) -> str:
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}: {response.text[:300]}"
+
+
+def use_stores(state: Path) -> None:
+    """Let this process work on the stores of the running instance, or on those that the environment names."""
+    running = State(state).read_running().get("environment", {})
+    environment = {**running, **{name: value for name, value in os.environ.items() if name.startswith("LOCKSTEP_")}}
+    if not environment.get("LOCKSTEP_POSTGRES_URL"):
+        raise LockstepError(
+            f"No instance runs on {state}, and LOCKSTEP_POSTGRES_URL is not set: start one with `lockstep up`, or set "
+            "the variables of your deployment."
+        )
+    wiring.install_settings(load_settings(environment))
+    logger().setLevel("WARNING")  # a person watches; what went well is told otherwise

@@ -1,0 +1,101 @@
+"""The laptop's HTTP gateway: the query function's app under uvicorn, and the place where presigned uploads go."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from functions.query.app import app as query_app
+from functions.query.problems import problem_response
+from shared import wiring
+from shared.errors import LockstepError
+from shared.folder import FolderObjectStore
+from shared.keys import object_key, split_key
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+UPLOADS = "/presigned/"
+CONCURRENT_REQUESTS = 12  # each may hold a connection to Postgres
+
+
+class Gateway:
+    """The query app, and PUT on presigned URLs beside it."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
+            from starlette.requests import Request
+
+            response = await _store_upload(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _store_upload(request: Request) -> Any:
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import Response
+
+    bucket = wiring.bucket()
+    assert isinstance(bucket, FolderObjectStore)
+    key = request.url.path.removeprefix(UPLOADS)
+    query = request.query_params
+    try:
+        size, expires = int(query.get("size", "")), int(query.get("expires", ""))
+        key = object_key(*split_key(key))
+    except (ValueError, LockstepError):
+        return problem_response(400, "Bad upload", "This is not a URL that POST /bots/{bot}/uploads gave out.")
+    if not bucket.accepts(key, size=size, expires=expires, signature=query.get("signature", "")):
+        return problem_response(403, "Upload refused", "The signature is wrong or has expired: ask for a new upload.")
+    with tempfile.TemporaryFile() as file:
+        received = 0
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > size:
+                break
+            file.write(chunk)
+        if received != size:
+            return problem_response(400, "Wrong size", f"The upload was signed for {size} bytes.")
+        file.seek(0)
+        await run_in_threadpool(bucket.put, key, file)
+    return Response(status_code=200)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    threading.Thread(target=_warm_up, daemon=True).start()
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            import anyio.to_thread
+
+            anyio.to_thread.current_default_thread_limiter().total_tokens = CONCURRENT_REQUESTS
+            await super().startup(sockets)
+
+    config = uvicorn.Config(
+        Gateway(query_app()), host=options.host, port=options.port, log_level="warning", lifespan="off", access_log=False
+    )
+    Server(config).run()
+
+
+def _warm_up() -> None:
+    """Load the model while the rest is being imported, so that the first question does not wait for it."""
+    with suppress(LockstepError):  # /ready tells what is wrong
+        wiring.embedder().embed_query("warm up")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The state folder: everything that a laptop deployment holds, under one lock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from shared.errors import ConfigurationError
+
+DEFAULT_STATE = Path(".lockstep")
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where things are in the state folder."""
+
+    root: Path
+
+    @property
+    def bucket(self) -> Path:
+        return self.root / "bucket"
+
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "postgres" / "data"
+
+    @property
+    def milvus(self) -> Path:
+        return self.root / "milvus" / "data"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def running(self) -> Path:
+        return self.root / "running.json"
+
+    @property
+    def sample_mark(self) -> Path:
+        return self.root / "sample-loaded"
+
+    def prepare(self) -> None:
+        """Make the folder. Raises ConfigurationError if it is not one of ours, or damaged."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        form = self.root / "format"
+        if not form.exists():
+            if any(path.name != "lock" and path != self.model for path in self.root.iterdir()):
+                raise ConfigurationError(
+                    f"{self.root} is not a state folder of Lockstep, or a damaged one (its file `format` is missing). "
+                    "Name another with --state, or move this one away; `lockstep restore` brings a snapshot back."
+                )
+            form.write_text(f"{FORMAT}\n")
+        elif form.read_text().strip() != str(FORMAT):
+            raise ConfigurationError(f"{form} says {form.read_text().strip()!r}, this Lockstep knows {FORMAT}.")
+        for folder in (self.bucket, self.backups, self.logs, self.milvus):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def lock(self) -> IO[str]:
+        """Hold the folder until the file is closed. Raises ConfigurationError if another instance holds it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        file = (self.root / "lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            where = self.read_running().get("url", "")
+            raise ConfigurationError(
+                f"Lockstep is running on {self.root} already{f', at {where}' if where else ''}. Stop it there with Ctrl-C, "
+                "or start another one with --state FOLDER --port PORT."
+            ) from None
+        return file
+
+    def read_running(self) -> dict[str, Any]:
+        """What the instance that runs on this folder wrote about itself; empty if there is none."""
+        try:
+            found: dict[str, Any] = json.loads(self.running.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+    def write_running(self, content: dict[str, Any]) -> None:
+        temporary = self.running.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(content, indent=1))
+        os.replace(temporary, self.running)
+
+    def signing_key(self) -> str:
+        """The key that presigned uploads are signed with; made at the first start."""
+        path = self.root / "signing.key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises ConfigurationError if somebody else listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(f"Port {port} on {host} is taken ({error.strerror}): choose one with --port.") from None

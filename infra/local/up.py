@@ -1,0 +1,217 @@
+"""Starts everything on one machine and keeps it running: two stores, the gateway and the worker, as children."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+
+from functions.sync.bucket_scan import claim_bucket
+from infra.local.child import Child
+from infra.local.milvus import EmbeddedMilvus
+from infra.local.postgres import EmbeddedPostgres
+from infra.local.state import State, check_port
+from infra.migrate import migrate
+from shared.errors import LockstepError
+from shared.catalog.registry import PostgresRegistry
+from shared.folder import FolderObjectStore
+from shared.errors import LockstepError
+from shared.postgres import PostgresClient
+
+DATABASE = "lockstep"
+SAMPLE_BOT = "demo"
+START_SECONDS = 60.0
+
+Say = Callable[[str], None]
+
+
+class Laptop:
+    """The whole of Lockstep on this machine. Use it from the main thread only: children end with it."""
+
+    def __init__(self, state: State, *, host: str = "127.0.0.1", port: int = 8000, say: Say = print) -> None:
+        self.state = state
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self._say = say
+        self._postgres = EmbeddedPostgres(state.postgres)
+        self._milvus = EmbeddedMilvus(state.milvus)
+        self.environment = self._environment(host, port)
+        inherited = {**os.environ, **self.environment}
+        self._gateway = self._python("gateway", ["--host", host, "--port", str(port)], inherited)
+        self._worker = self._python("worker", [], inherited)
+
+    def start(self) -> None:
+        """Everything but the worker. Raises LockstepError, which says what is wrong."""
+        self._milvus.start()
+        self._gateway.start()
+        self._postgres.start()
+        self._prepare_catalog()
+        self._milvus.wait()
+        self._gateway.wait_until(self._is_ready, seconds=START_SECONDS)
+        self.state.write_running({"pid": os.getpid(), "url": self.url, "environment": self.environment})
+
+    def start_worker(self) -> None:
+        self._worker.start()
+
+    def restore(self, url: str) -> None:
+        """Restore the newest snapshot at `url`, with the command that anybody could give. Raises LockstepError."""
+        command = [sys.executable, "-c", "from infra.cli import main; main()", "restore"]
+        done = subprocess.run([*command, "--at", url, "--state", str(self.state.root)], check=False)
+        if done.returncode != 0:
+            raise LockstepError(f"The snapshot at {url} could not be restored.")
+        self.state.sample_mark.touch()
+
+    def stop(self) -> None:
+        self.state.running.unlink(missing_ok=True)
+        for child in (self._worker, self._gateway, self._milvus, self._postgres):
+            child.stop()
+
+    def watch(self, stop: threading.Event) -> None:
+        """Start again what ends by itself, until told to stop."""
+        while not stop.wait(0.5):
+            for name, child in (("gateway", self._gateway), ("worker", self._worker)):
+                if not child.is_running():
+                    self._say(f"The {name} ended and is started again; the end of its log:\n{child.log_tail(5)}")
+                    child.start()
+            for store, start in ((self._milvus, self._milvus.start), (self._postgres, self._postgres.start)):
+                if not store.is_running():
+                    self._say(f"{type(store).__name__} ended and is started again; see {self.state.root}.")
+                    start()
+
+    def load_sample(self) -> None:
+        """At the very first start: a small knowledge base to ask."""
+        if self.state.sample_mark.exists():
+            return
+        self._request("POST", "/bots", b'{"slug": "%s", "name": "Bicycle workshop"}' % SAMPLE_BOT.encode())
+        with resources.as_file(resources.files("infra").joinpath("sample")) as sample:
+            shutil.copytree(sample, self.state.bucket / SAMPLE_BOT, dirs_exist_ok=True)
+        self.state.sample_mark.touch()
+
+    def sample_is_live(self) -> bool:
+        with suppress(urllib.error.URLError):  # somebody may have deleted it already
+            return b'"document_id"' in self._request("GET", f"/bots/{SAMPLE_BOT}/documents?state=live&limit=1")
+        return False
+
+    def _prepare_catalog(self) -> None:
+        client = PostgresClient(self._postgres.ensure_database(DATABASE))
+        migrate(client)
+        claim_bucket(FolderObjectStore(self.state.bucket), PostgresRegistry(client, client).deployment_id())
+        client.close()
+
+    def _python(self, module: str, arguments: list[str], environment: dict[str, str]) -> Child:
+        command = [sys.executable, "-m", f"infra.local.{module}", *arguments]
+        return Child(f"The {module}", command, log=self.state.logs / f"{module}.log", environment=environment)
+
+    def _environment(self, host: str, port: int) -> dict[str, str]:
+        names = {"127.0.0.1", "localhost", "::1", host}
+        return {
+            "LOCKSTEP_POSTGRES_URL": self._postgres.url(DATABASE),
+            "LOCKSTEP_MILVUS_URI": self._milvus.uri,
+            "LOCKSTEP_INDEX_PROFILE": "small",
+            "LOCKSTEP_BUCKET_URL": self.state.bucket.resolve().as_uri(),
+            "LOCKSTEP_BACKUP_URL": os.environ.get("LOCKSTEP_BACKUP_URL") or self.state.backups.resolve().as_uri(),
+            "LOCKSTEP_UPLOAD_URL": f"{self.url}/presigned",
+            "LOCKSTEP_UPLOAD_SIGNING_KEY": self.state.signing_key(),
+            "LOCKSTEP_MODEL_PATH": os.environ.get("LOCKSTEP_MODEL_PATH") or str(self.state.model.resolve()),
+            "LOCKSTEP_ALLOWED_HOSTS": "*" if host == "0.0.0.0" else ",".join(sorted(names)),
+            "LOCKSTEP_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in sorted(names)),
+        }
+
+    def _is_ready(self) -> bool:
+        try:
+            self._request("GET", "/ready", seconds=10)
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def _request(self, method: str, path: str, body: bytes | None = None, *, seconds: float = 30) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get("LOCKSTEP_API_KEY"):
+            headers["X-API-Key"] = key
+        request = urllib.request.Request(self.url + path, data=body, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=seconds) as response:
+            content: bytes = response.read()
+        return content
+
+
+def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, say: Say = print) -> None:
+    """Run until Ctrl-C, after restoring a snapshot if one is named. Raises LockstepError if it cannot start."""
+    begin = time.monotonic()
+    state = State(state_folder)
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    with state.lock():
+        state.prepare()
+        check_port(host, port)
+        _build_model(state, say)
+        laptop = Laptop(state, host=host, port=port, say=say)
+        say("Starting Postgres, Milvus Lite, the gateway and the worker …")
+        try:
+            laptop.start()
+            if restore:
+                laptop.restore(restore)
+            laptop.start_worker()
+            signal.signal(signal.SIGINT, on_signal)
+            signal.signal(signal.SIGTERM, on_signal)
+            say(_summary(laptop, time.monotonic() - begin))
+            _load_sample(laptop, stop, say)
+            laptop.watch(stop)
+        finally:
+            say("Stopping …")
+            laptop.stop()
+
+
+def _build_model(state: State, say: Say) -> None:
+    if os.environ.get("LOCKSTEP_MODEL_PATH"):
+        return
+    from layers.model.build import build_model
+
+    if not (state.model / "model.json").exists():
+        say("Building the embedding model (a download of 84 MB, once) …")
+    build_model(state.model)
+
+
+def _load_sample(laptop: Laptop, stop: threading.Event, say: Say) -> None:
+    is_first = not laptop.state.sample_mark.exists()
+    laptop.load_sample()
+    deadline = time.monotonic() + 60
+    while is_first and not stop.is_set() and time.monotonic() < deadline:
+        if laptop.sample_is_live():
+            say(f"The sample knowledge base {SAMPLE_BOT!r} is live.")
+            return
+        stop.wait(0.3)
+
+
+def _summary(laptop: Laptop, seconds: float) -> str:
+    lockstep = Path(sys.executable).parent / "lockstep"
+    command = os.path.relpath(lockstep) if lockstep.exists() else "lockstep"
+    bucket = os.path.relpath(laptop.state.bucket)
+    return f"""
+Lockstep is up after {seconds:.1f} s, and runs until Ctrl-C.
+
+  API            {laptop.url}           documentation: {laptop.url}/docs
+  bucket         {bucket}/<bot>/    what you copy there becomes a document
+  logs, state    {os.path.relpath(laptop.state.logs)}/, {os.path.relpath(laptop.state.root)}/
+
+Try, in another terminal:
+
+  {command} ask {SAMPLE_BOT} "How often should I oil the chain?"
+  {command} bots create library
+  {command} upload library FOLDER --wait
+  {command} ask library "…"
+"""
+
+

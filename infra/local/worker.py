@@ -1,0 +1,131 @@
+"""The laptop's background process: a watched bucket, a queue in front of ingest, and the timers. The handlers are the cloud's."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from functions.backup import handler as backup
+from functions.backup.manifest import snapshots
+from functions.ingest import handler as ingest
+from functions.sync import handler as sync
+from infra.local.queue import HintQueue
+from shared import wiring
+from shared.errors import LockstepError
+from shared.folder import FolderObjectStore
+from shared.milvus import MilvusIndex
+from shared.telemetry import logger
+
+MESSAGES_AT_ONCE = 10
+SYNC_EVERY_SECONDS = 60.0
+BACKUP_EVERY_SECONDS = 24 * 3600.0
+INVOCATION_SECONDS = 15 * 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a function is told of its invocation."""
+
+    deadline: float
+
+    @classmethod
+    def fresh(cls) -> Context:
+        return cls(time.monotonic() + INVOCATION_SECONDS)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(max(0.0, self.deadline - time.monotonic()) * 1000)
+
+
+def main() -> None:
+    """Run until told to stop."""
+    bucket = wiring.bucket()
+    assert isinstance(bucket, FolderObjectStore)
+    queue = HintQueue("laptop")
+    wiring.install_hints(queue)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for work in (_watch, _ingest, _sync, _back_up):
+        threading.Thread(target=_guarded, args=(work, queue, bucket, stop), name=work.__name__, daemon=True).start()
+    stop.wait()
+    # Whatever is under way is resumed by the next start; there is nothing to wait for.
+    sys.exit(0)
+
+
+def _guarded(work: Any, queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            work(queue, bucket, stop)
+        except Exception:
+            logger().exception("the worker goes on after an error", part=work.__name__)
+            stop.wait(1.0)
+
+
+def _watch(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    """Tell of every change below the bucket's folder."""
+    from watchfiles import watch
+
+    root = bucket.root
+    for changes in watch(root, watch_filter=None, debounce=200, step=20, stop_event=stop, raise_interrupt=False):
+        for _, name in changes:
+            path = Path(name)
+            if path.is_dir() or not path.suffix:  # a whole folder came or went: compare everything
+                queue.sync_wanted()
+            if not path.is_dir() and (key := bucket.key_of(path)):
+                queue.object_changed(key)
+
+
+def _ingest(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    """Hand what is due to the function, as SQS would."""
+    while not stop.is_set():
+        messages = queue.receive(MESSAGES_AT_ONCE, wait_seconds=1.0)
+        if not messages:
+            continue
+        try:
+            answer = ingest.handler(queue.event(messages), Context.fresh())
+            failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        except Exception:
+            logger().exception("ingest failed")
+            failed = {str(message.order) for message in messages}
+        for message in messages:
+            if str(message.order) in failed:
+                queue.give_again(message)
+        _settle()
+
+
+def _sync(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    """At the start, when asked, and now and then."""
+    while not stop.is_set():
+        queue.sync_asked.clear()
+        sync.handler({"source": "timer"}, Context.fresh())
+        _settle()
+        deadline = time.monotonic() + SYNC_EVERY_SECONDS
+        while not stop.is_set() and not queue.sync_asked.wait(1.0) and time.monotonic() < deadline:
+            pass
+
+
+def _back_up(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    """Once a day, as long as the laptop is on."""
+    while not stop.wait(60.0):
+        newest = max((Path(name).name for name in snapshots(wiring.backups())), default="")
+        if newest < time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - BACKUP_EVERY_SECONDS)):
+            backup.handler({"source": "timer"}, Context.fresh())
+
+
+def _settle() -> None:
+    index = wiring.index()
+    assert isinstance(index, MilvusIndex)
+    for collection in {bot.collection.name: bot.collection for bot in wiring.registry().bots()}.values():
+        try:
+            index.settle(collection)
+        except LockstepError as error:
+            logger().info("not settled yet", error=str(error))
+
+
+if __name__ == "__main__":
+    main()
