@@ -177,11 +177,11 @@ def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, 
 def _build_model(state: State, say: Say) -> None:
     if os.environ.get("LOCKSTEP_MODEL_PATH"):
         return
-    from layers.model.build import build_model
+    from layers.model.build import ensure_model
 
     if not (state.model / "model.json").exists():
         say("Building the embedding model (a download of 84 MB, once) …")
-    build_model(state.model)
+    ensure_model(state.model)
 
 
 def _load_sample(laptop: Laptop, stop: threading.Event, say: Say) -> None:
