@@ -1,0 +1,125 @@
+"""An HTML page as a stream of tags and text, without what readers do not see. The only user of selectolax."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from functions.ingest.parsing import limits
+from shared.errors import RejectedDocumentError
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser as Tree
+    from selectolax.lexbor import LexborNode as Node
+
+__all__ = ["Node", "Tag", "Tree", "main_part", "read_tree", "visible_parts"]
+
+_NEVER_TEXT = {"script", "style", "noscript", "template", "head", "iframe", "object", "svg", "canvas", "audio"}
+_NEVER_TEXT |= {"video", "select", "input", "textarea", "map", "dialog", "datalist", "frameset", "annotation"}
+_BESIDE_TEXT = {"nav", "header", "footer", "aside", "form"}
+_BESIDE_ROLES = {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "alert", "dialog"}
+_INLINE = {"span", "a", "i", "b", "em", "sup", "small"}
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN_CLASSES = {"mw-editsection", "noprint", "sr-only", "visually-hidden", "screen-reader-text"}
+_HIDDEN_CLASSES |= {"mw-jump-link", "navbox", "catlinks", "printfooter", "breadcrumb", "breadcrumbs"}
+_HEADINGS = "h1, h2, h3, h4, h5, h6"
+_TITLES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+# Their end tags may be missing without anything being nested.
+_SELF_CLOSING = {"p", "li", "dt", "dd", "tr", "td", "th", "option", "thead", "tbody", "tfoot", "colgroup"}
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
+_LARGE_TAG = re.compile(r"<[a-zA-Z][^<>]{200000}")
+# In XHTML these may close themselves; an HTML parser would take the rest of the page for their content.
+_XHTML_EMPTY = re.compile(r"<(script|style|title|textarea|iframe|noscript|a|div|span|p)((?:\s[^<>]{0,2000})?)/>", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An element's start, or its end."""
+
+    name: str
+    is_end: bool = False
+    attributes: dict[str, str | None] = field(default_factory=dict)
+
+
+def read_tree(markup: str) -> Tree:
+    from selectolax.lexbor import LexborHTMLParser
+
+    _refuse_deep(markup)
+    if "/>" in markup:
+        markup = _XHTML_EMPTY.sub(r"<\1\2></\1>", markup)
+    return LexborHTMLParser(markup)
+
+
+def _refuse_deep(markup: str) -> None:
+    """The parser's time and memory grow with the square of the open tags, which only an attack has in thousands."""
+    depth = deepest = 0
+    for found in _TAG.finditer(markup):
+        name = found[2].lower()
+        if name not in _VOID and name not in _SELF_CLOSING:
+            depth = depth - 1 if found[1] else depth + 1
+            deepest = max(deepest, depth)
+    if deepest > limits.MAX_MARKUP_DEPTH or _LARGE_TAG.search(markup):
+        raise RejectedDocumentError("The page is nested too deeply; simplify it and upload it again.")
+
+
+def main_part(tree: Tree) -> Node | None:
+    """The element that holds most of the text: <main>, a lone <article>, or the body."""
+    body = tree.body
+    if body is None:
+        return tree.root
+    whole = len(body.text())
+    for selector in ("main", "[role=main]", "article"):
+        found = body.css(selector)
+        if len(found) == 1 and len(found[0].text()) * 2 >= whole:
+            return found[0]
+    return body
+
+
+def visible_parts(root: Node) -> Iterator[Tag | str]:
+    """Tags and text in document order, without scripts, hidden elements, navigation and other surroundings."""
+    whole = len(root.text())
+    waiting: list[Node | Tag] = [root]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Tag):
+            yield item
+        elif item.is_text_node:
+            yield item.text_content or ""
+        elif item.is_element_node and (item.mem_id == root.mem_id or _is_shown(item, whole)):
+            name = item.tag or ""
+            yield Tag(name, attributes=item.attributes)
+            waiting.append(Tag(name, is_end=True))
+            waiting.extend(reversed(list(item.iter(include_text=True))))
+
+
+def _is_shown(node: Node, whole: int) -> bool:
+    tag = node.tag or ""
+    if tag in _NEVER_TEXT or _is_hidden(node.attributes, tag):
+        return False
+    if tag == "button":
+        return _is_within(node, _TITLES)  # the trigger of an accordion is its question
+    if tag == "header" and _is_within(node, {"main", "article"}):
+        return True  # an article's own header: its headings are shown, its menus are not
+    if node.parent is not None and node.parent.tag == "header":
+        return node.css_first(_HEADINGS) is not None or tag in _TITLES
+    is_beside = tag in _BESIDE_TEXT or (node.attributes.get("role") or "") in _BESIDE_ROLES
+    # Some pages are one large form; what holds most of the text is not beside it.
+    return not is_beside or len(node.text()) * 2 > whole
+
+
+def _is_hidden(attributes: dict[str, str | None], tag: str) -> bool:
+    if "hidden" in attributes or (tag in _INLINE and attributes.get("aria-hidden") == "true"):
+        return True
+    if _HIDDEN_STYLE.search(attributes.get("style") or ""):
+        return True
+    return not _HIDDEN_CLASSES.isdisjoint((attributes.get("class") or "").split())
+
+
+def _is_within(node: Node, names: set[str]) -> bool:
+    parent = node.parent
+    while parent is not None and parent.tag not in names:
+        parent = parent.parent
+    return parent is not None

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from functions.ingest.parsing import limits, parse
+from tests.unit.parsing.samples import read
+
+
+def test_paragraphs_stay_apart_and_their_lines_as_they_are() -> None:
+    assert read("a.txt", "One\nline two\n \n\n\nTwo\r\n\r\nThree").sections[0].text == "One\nline two\n\nTwo\n\nThree"
+
+
+def test_divisions_become_headings() -> None:
+    text = "BOOK ONE: 1805\n\nCHAPTER I\n\nText one.\n\nCHAPTER II\n\nText two.\n\nBOOK TWO\n\nText three.\n"
+    assert read("a.txt", text).by_heading == {
+        ("BOOK ONE: 1805", "CHAPTER I"): "Text one.",
+        ("BOOK ONE: 1805", "CHAPTER II"): "Text two.",
+        ("BOOK TWO",): "Text three.",
+    }
+
+
+def test_a_line_in_capitals_above_prose_is_a_heading() -> None:
+    assert read("a.txt", "WHAT IS DIALYSIS\n\nIt cleans the blood.").by_heading == {
+        ("WHAT IS DIALYSIS",): "It cleans the blood."
+    }
+
+
+def test_a_text_in_capitals_has_no_headings() -> None:
+    text = "FIRST LINE HERE\n\nSECOND LINE HERE\n\nTHIRD LINE HERE"
+    assert read("a.txt", text).by_heading == {(): text}
+
+
+def test_ordinary_sentences_are_no_headings() -> None:
+    text = "Chapter and verse were given.\n\nPart of the plan failed.\n\nI agree."
+    assert read("a.txt", text).by_heading == {(): text}
+
+
+def test_a_heading_without_text_is_not_lost() -> None:
+    assert "CHAPTER II" in read("a.txt", "CHAPTER I\n\nText.\n\nCHAPTER II\n").text
+
+
+def test_sections_are_bounded_even_without_any_border() -> None:
+    sections = read("a.txt", "x" * 70_000).sections
+    assert sum(len(section.text) for section in sections) == 70_000
+    assert max(len(section.text) for section in sections) <= limits.MAX_SECTION_CHARS
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl", "a.json"])
+def test_a_large_file_is_streamed(name: str, tmp_path: Path) -> None:
+    line = b'{"text": "A sentence that is repeated quite often.", "more": "And another one."}\n'
+    path = tmp_path / name
+    content = b"[" + line + (b"," + line) * 20_000 + b"]" if name == "a.json" else line * 20_000
+    path.write_bytes(content)
+    tracemalloc.start()
+    with path.open("rb") as file:
+        count = sum(1 for _ in parse(file, name).content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count > 50
+    assert peak < 1_000_000 < len(content)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from functions.ingest.parsing import limits
+from tests.unit.parsing.samples import read, reason
+
+
+def page(body: str, head: str = "") -> str:
+    return f"<!DOCTYPE html><html lang='en'><head>{head}</head><body>{body}</body></html>"
+
+
+def test_headings_become_the_path() -> None:
+    body = "<h1>Kidney</h1><p>Intro.</p><h2>Signs</h2><p>Few.</p><h3>Pain</h3>None.<h2>Tests</h2><div>Blood.</div>"
+    assert read("a.html", page(body)).by_heading == {
+        ("Kidney",): "Intro.",
+        ("Kidney", "Signs"): "Few.",
+        ("Kidney", "Signs", "Pain"): "None.",
+        ("Kidney", "Tests"): "Blood.",
+    }
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "<script>noise()</script>",
+        "<style>.noise {}</style>",
+        "<nav><ul><li>noise</li></ul></nav>",
+        "<header>noise</header>",
+        "<footer>noise</footer>",
+        "<aside>noise</aside>",
+        "<form><label>noise</label><input></form>",
+        "<noscript>noise</noscript>",
+        "<template><p>noise</p></template>",
+        "<p hidden>noise</p>",
+        "<p style='color: red; DISPLAY : none'>noise</p>",
+        "<div role='navigation'>noise</div>",
+        "<!-- noise -->",
+        "<select><option>noise</option></select>",
+    ],
+)
+def test_what_readers_do_not_read_is_dropped(noise: str) -> None:
+    body = f"<p>Some text that matters, before.</p>{noise}<p>And some text after it.</p>"
+    assert read("a.html", page(body)).sections[0].text == "Some text that matters, before.\n\nAnd some text after it."
+
+
+def test_a_page_that_is_one_form_is_read() -> None:
+    assert read("a.html", page("<form><h1>Title</h1><p>All of the text.</p></form>")).by_heading == {
+        ("Title",): "All of the text."
+    }
+
+
+def test_the_main_element_is_preferred_where_it_holds_most() -> None:
+    body = "<div>Menu of the site</div><main><p>The article, which is much longer than the menu.</p></main>"
+    assert read("a.html", page(body)).sections[0].text == "The article, which is much longer than the menu."
+
+
+def test_a_small_main_element_does_not_hide_the_rest() -> None:
+    body = f"<main>Short.</main><p>{'The text stands outside. ' * 5}</p>"
+    assert "stands outside" in read("a.html", page(body)).text
+
+
+def test_the_heading_in_an_articles_header_is_kept_and_its_menu_is_not() -> None:
+    body = "<article><header><h1>Title</h1><ul><li>share</li></ul></header><p>A long article text.</p></article>"
+    assert read("a.html", page(body)).by_heading == {("Title",): "A long article text."}
+
+
+def test_lists_keep_their_markers_and_depth() -> None:
+    body = (
+        "<p>Do:</p><ol start='3'><li>wash<ul><li>hands</li><li>face</li></ul></li><li><p>rest</p></li></ol><p>End</p>"
+    )
+    assert read("a.html", page(body)).sections[0].text == ("Do:\n\n3. wash\n  - hands\n  - face\n4. rest\n\nEnd")
+
+
+def test_a_summary_is_the_heading_of_its_details() -> None:
+    body = (
+        "<h2>FAQ</h2><details><summary>What is it?</summary><p>An answer.</p></details>"
+        "<details><summary>And that?</summary>Another.</details><p>After.</p>"
+    )
+    assert [(section.heading_path, section.text) for section in read("a.html", page(body)).sections] == [
+        (("FAQ", "What is it?"), "An answer."),
+        (("FAQ", "And that?"), "Another."),
+        (("FAQ",), "After."),
+    ]
+
+
+def test_the_button_of_an_accordion_is_its_heading() -> None:
+    body = "<h3><button>What is it?</button></h3><div>An answer.</div><button>Share</button>"
+    assert read("a.html", page(body)).by_heading == {("What is it?",): "An answer."}
+
+
+def test_definitions_follow_their_terms() -> None:
+    body = "<dl><dt>CKD</dt><dd>Kidney disease</dd><dt>GFR</dt><dd>Filtration</dd></dl>"
+    assert read("a.html", page(body)).sections[0].text == "CKD\nKidney disease\n\nGFR\nFiltration"
+
+
+def test_preformatted_text_keeps_its_lines() -> None:
+    assert read("a.html", page("<pre>a\n  b\n\nc</pre>")).sections[0].text == "a\n  b\n\nc"
+
+
+def test_a_table_is_one_line_per_row_led_by_its_headers() -> None:
+    body = (
+        "<table><caption>Table 1</caption><thead><tr><th>Stage</th><th>Prevalence</th></tr></thead>"
+        "<tr><td>1\u20134</td><td>42.2664</td></tr><tr><td rowspan=2>5</td><td>1</td></tr><tr><td>2</td></tr>"
+        "<tr><td colspan=2>Total</td></tr></table>"
+    )
+    assert read("a.html", page(body)).sections[0].text == (
+        "Table 1\nStage: 1\u20134; Prevalence: 42.2664\nStage: 5; Prevalence: 1\nStage: 5; Prevalence: 2\nTotal"
+    )
+
+
+def test_two_rows_of_headers_are_joined() -> None:
+    body = (
+        "<table><tr><th rowspan=2>Name</th><th colspan=2>Dose</th></tr><tr><th>min</th><th>max</th></tr>"
+        "<tr><td>A</td><td>1</td><td>2</td></tr></table>"
+    )
+    assert read("a.html", page(body)).sections[0].text == "Name: A; Dose min: 1; Dose max: 2"
+
+
+def test_a_rows_own_header_leads_it() -> None:
+    body = "<table><tr><th>Kingdom:</th><td>Animalia</td></tr><tr><th>Phylum</th><td>Chordata</td></tr></table>"
+    assert read("a.html", page(body)).sections[0].text == "Kingdom: Animalia\nPhylum: Chordata"
+
+
+def test_a_table_for_layout_is_read_as_text() -> None:
+    body = "<table><tr><td><h2>Left</h2>Text.</td><td><table><tr><td>Inner</td></tr></table></td></tr></table>"
+    assert read("a.html", page(body)).by_heading == {("Left",): "Text.\n\nInner"}
+
+
+def test_the_head_tells_the_facts() -> None:
+    head = (
+        "<title>Duck facts</title><meta name=Author content='Ada'><meta name=description content='All about it'>"
+        "<meta property='article:published_time' content='2024-03-01T10:00:00Z'>"
+    )
+    document = read("a.html", page("<p>Text</p>", head)).document
+    assert (document.title, document.author) == ("Duck facts", "Ada")
+    assert document.published_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
+    assert document.metadata == {"description": "All about it", "language": "en"}
+
+
+def test_self_closed_elements_of_xhtml_do_not_swallow_the_page() -> None:
+    text = "<?xml version='1.0'?><html><head><title/><script src='x'/></head><body><a id='1'/><p>Text</p></body></html>"
+    assert read("a.xhtml", text).text.strip() == "Text"
+
+
+def test_a_fragment_with_blanks_of_every_kind_is_read() -> None:
+    assert read("a.html", "<p>One&nbsp;&nbsp; two<br>three\u200b</p>").sections[0].text == "One two\nthree"
+
+
+@pytest.mark.parametrize("opening", ["<div>", "<font color=red>", "<ul><li>", "<table><tr><td>"])
+def test_absurd_nesting_is_refused(opening: str) -> None:
+    assert "nested too deeply" in reason("a.html", opening * 100_000)
+
+
+def test_deep_nesting_within_the_bound_is_read() -> None:
+    depth = limits.MAX_MARKUP_DEPTH - 10
+    assert read("a.html", "<div>" * depth + "text" + "</div>" * depth).text.strip() == "text"
+
+
+def test_many_unclosed_paragraphs_and_items_are_no_nesting() -> None:
+    assert read("a.html", "<ul>" + "<li>item" * 5_000 + "</ul>" + "<p>text" * 5_000).text.count("text") == 5_000
+
+
+def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_MARKUP_BYTES", 1_000)
+    assert "too large" in reason("a.html", "<p>" + "text " * 1_000)
