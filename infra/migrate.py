@@ -64,12 +64,12 @@ def _apply(migration: Migration) -> Callable[[Transaction], bool]:
         _check_age(checksums)
         if migration.version in checksums:
             if checksums[migration.version] != migration.checksum:
-                raise ConfigurationError(f"{migration.name} was edited after it was applied: add a new migration instead.")
+                raise ConfigurationError(
+                    f"{migration.name} was edited after it was applied: add a new migration instead."
+                )
             return False
         tx.script(migration.sql)
-        tx.execute(
-            "insert_migration", version=migration.version, name=migration.name, checksum=migration.checksum
-        )
+        tx.execute("insert_migration", version=migration.version, name=migration.name, checksum=migration.checksum)
         return True
 
     return work

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -61,9 +62,7 @@ class S3ObjectStore:
         target.seek(0)
         target.truncate()
         which: dict[str, Any] = {"VersionId": version.version_id} if version.version_id else {}
-        found = s3.get_object(
-            Bucket=self._bucket, Key=self._prefix + version.key, IfMatch=f'"{version.etag}"', **which
-        )
+        found = s3.get_object(Bucket=self._bucket, Key=self._prefix + version.key, IfMatch=f'"{version.etag}"', **which)
         for chunk in found["Body"].iter_chunks(1 << 20):
             target.write(chunk)
 
@@ -83,18 +82,17 @@ class S3ObjectStore:
         self._call(lambda s3: s3.delete_object(Bucket=self._bucket, Key=self._prefix + key))
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
-        start = self._prefix + after if after else ""
-        while True:
-            page = self._call(
-                lambda s3, start=start: s3.list_objects_v2(
-                    Bucket=self._bucket, Prefix=self._prefix + prefix, StartAfter=start
-                )
-            )
-            for found in page.get("Contents", []):
-                yield _version(found["Key"][len(self._prefix) :], found["ETag"], found["Size"], None)
-            if not page.get("IsTruncated"):
-                return
-            start = page["Contents"][-1]["Key"]
+        start: str | None = self._prefix + after if after else ""
+        while start is not None:
+            versions, start = self._call(functools.partial(self._list_page, prefix, start))
+            yield from versions
+
+    def _list_page(self, prefix: str, start: str, s3: S3Client) -> tuple[Sequence[ObjectVersion], str | None]:
+        """One page, and where the next one starts."""
+        page = s3.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix + prefix, StartAfter=start)
+        found = page.get("Contents", [])
+        versions = [_version(f["Key"][len(self._prefix) :], f["ETag"], f["Size"], None) for f in found]
+        return versions, found[-1]["Key"] if page.get("IsTruncated") else None
 
     def presign_put(self, key: str, *, size: int, expires_in_seconds: int = 900) -> PresignedUpload:
         """The size is part of what is signed, so that no more and no less can be sent."""

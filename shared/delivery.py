@@ -52,7 +52,9 @@ class Delivery:
                 self.catalog.sweep(bot, document_id)
             self._carry_out(bot, changed, Wanted.ABSENT, incarnation)
             self._carry_out(bot, changed, Wanted.PRESENT, incarnation)
-            changed = [document_id for document_id in changed if self._advance(bot, document_id)]  # a flip leaves dead ones
+            changed = [
+                document_id for document_id in changed if self._advance(bot, document_id)
+            ]  # a flip leaves dead ones
         return not self.catalog.unfinished(bot, document_ids)
 
     def ensure_collection(self, bot: Bot) -> UUID:
@@ -124,7 +126,9 @@ class _Attempt:
             return
         index.upsert(collection, rows)
         found = index.fetch(collection, self.bot.bot_id, [marker.passage_id for marker in markers])
-        proofs = [proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))]
+        proofs = [
+            proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))
+        ]
         self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation)
         if len(proofs) < len(markers):
             proven = {proof.passage_id for proof in proofs}

@@ -77,8 +77,7 @@ class FolderObjectStore:
                 version = self._version(key, os.fstat(file.fileno()))
             os.replace(temporary, path)
         except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
             raise
         return version
 

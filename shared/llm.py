@@ -56,9 +56,7 @@ class OpenAIWriter:
     def _client(self) -> OpenAI:
         from openai import OpenAI
 
-        return OpenAI(
-            base_url=self._base_url, api_key=self._api_key, timeout=self._timeout_seconds, max_retries=0
-        )
+        return OpenAI(base_url=self._base_url, api_key=self._api_key, timeout=self._timeout_seconds, max_retries=0)
 
 
 def read_answer(text: str, passages: int) -> WrittenAnswer:

@@ -140,9 +140,7 @@ class MilvusIndex:
         self._delete(collection, expressions.rows_of(collection, bot_id))
 
     def _delete(self, collection: Collection, expression: str) -> None:
-        self._call(
-            lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection
-        )
+        self._call(lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection)
 
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
         rows = self._call(
@@ -272,7 +270,9 @@ def _check_identity(collection: Collection, properties: Mapping[str, str]) -> UU
         raise MismatchError(f"The collection {collection.name} was not made by Lockstep.")
     incarnation = UUID(properties["lockstep.incarnation"])
     if not _identity(collection, incarnation).items() <= properties.items():
-        raise MismatchError(f"The collection {collection.name} is of another deployment or embedder: {dict(properties)}.")
+        raise MismatchError(
+            f"The collection {collection.name} is of another deployment or embedder: {dict(properties)}."
+        )
     return incarnation
 
 

@@ -12,8 +12,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -204,7 +204,7 @@ def _identifier(name: str) -> str:
 # Named SQL
 
 
-@lru_cache(maxsize=None)
+@cache
 def _statement(name: str) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
     from pg8000.native import to_statement
 
@@ -283,17 +283,13 @@ def _wait_at_most(connection: Connection, seconds: float) -> None:
 
 
 def _close(connection: Connection) -> None:
-    try:
+    with suppress(Exception):  # it is being thrown away, and may be dead already
         connection.close()
-    except Exception:  # noqa: S110  it is being thrown away, and it may be dead already
-        pass
 
 
 def _roll_back(connection: Connection) -> None:
-    try:
+    with suppress(Exception):  # the error that led here is the one to report
         connection.run("rollback")
-    except Exception:  # noqa: S110  the error that led here is the one to report
-        pass
 
 
 # Errors
@@ -306,7 +302,9 @@ def _translate(error: Exception) -> Exception:
         return translated
     state, message = _server_error(error)
     if state in _OUTDATED:
-        return ConfigurationError(f"The catalog's schema is missing or older than this code ({message}): run `lockstep migrate`.")
+        return ConfigurationError(
+            f"The catalog's schema is missing or older than this code ({message}): run `lockstep migrate`."
+        )
     if state in ("28P01", "28000", "3D000"):
         return ConfigurationError(f"Postgres refused the connection ({message}): check LOCKSTEP_POSTGRES_URL.")
     if state == "23505":

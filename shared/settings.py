@@ -19,7 +19,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
-    postgres_url: Annotated[SecretStr, Field(description="postgresql://user:password@host/database?sslmode=verify-full")]
+    postgres_url: Annotated[
+        SecretStr, Field(description="postgresql://user:password@host/database?sslmode=verify-full")
+    ]
     postgres_direct_url: SecretStr | None = Field(
         default=None, description="the same database without a transaction-mode pooler; for migrations and partitions"
     )
@@ -73,7 +75,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(problem["loc"], problem["msg"]) for problem in error.errors())) from None
+        raise ConfigurationError(
+            "\n".join(_explain(problem["loc"], problem["msg"]) for problem in error.errors())
+        ) from None
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

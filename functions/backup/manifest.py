@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
+from shared.domain import sha256_of_file
 from shared.errors import InvalidInputError, LockstepError, NotFoundError
 from shared.ports import ObjectStore
 
@@ -75,7 +75,7 @@ class PartWriter:
 
     def put(self, key: str, kind: str, file: BinaryIO, *, rows: int, name: str | None = None) -> Part:
         file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of_file(file)
         size = file.tell()
         file.seek(0)
         self.store.put(key, file)
@@ -127,7 +127,7 @@ def open_part(store: ObjectStore, part: Part) -> Iterator[BinaryIO]:
     if version is None:
         raise NotFoundError(f"The snapshot's part {part.key} is missing.")
     with store.open(version) as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != part.sha256:
+        if sha256_of_file(file) != part.sha256:
             raise LockstepError(f"The snapshot's part {part.key} is damaged: its sha256 is not the manifest's.")
         file.seek(0)
         yield file

@@ -74,7 +74,9 @@ class Restore:
         try:
             while batch := self.catalog.unfinished_documents(bot, DOCUMENTS_AT_ONCE):
                 if set(batch) <= done:
-                    raise LockstepError(f"{len(batch)} documents of {bot.slug!r} could not be delivered: see `lockstep documents`.")
+                    raise LockstepError(
+                        f"{len(batch)} documents of {bot.slug!r} could not be delivered: see `lockstep documents`."
+                    )
                 delivery.run(bot, batch)
                 done |= set(batch)
                 self.report(f"{bot.slug}: {len(done):,} documents delivered")

@@ -130,9 +130,7 @@ class PairMaker:
                 )
 
 
-def _with_rows_gathered(
-    content: Iterable[Section | Record], chosen: Mapping[str, str]
-) -> Iterator[Section | Record]:
+def _with_rows_gathered(content: Iterable[Section | Record], chosen: Mapping[str, str]) -> Iterator[Section | Record]:
     """Rows that hold neither an answer nor a text are data: neighbours become one section, a line each."""
     rows: list[Record] = []
     for unit in content:
@@ -149,7 +147,10 @@ def _with_rows_gathered(
 
 
 def _section_of(rows: list[Record]) -> Section:
-    lines = ("; ".join(f"{name}: {text}" for name, value in row.fields.items() if (text := plain_text(value))) for row in rows)
+    lines = (
+        "; ".join(f"{name}: {text}" for name, value in row.fields.items() if (text := plain_text(value)))
+        for row in rows
+    )
     section = rows[0].section
     return Section("\n".join(lines), (section,) if section else (), rows[0].page)
 

@@ -12,7 +12,6 @@ from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
 from shared.rows import make_row, related_nodes_of, text_hash_of
 
-
 # Best first: a passage ends at the last border of the first kind that leaves it at least half full.
 _BORDERS = (
     re.compile(r"\n\s*\n\s*"),  # paragraphs

@@ -6,7 +6,6 @@ repeated, reordered or lost.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,14 @@ from uuid import UUID
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
 from functions.ingest.passages import stage_pair
-from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair
-from shared.errors import NotFoundError, ObjectChangedError, RejectedDocumentError, StoreUnavailableError, SupersededError
+from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair, sha256_of_file
+from shared.errors import (
+    NotFoundError,
+    ObjectChangedError,
+    RejectedDocumentError,
+    StoreUnavailableError,
+    SupersededError,
+)
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
 from shared.telemetry import logger
 
@@ -77,7 +82,7 @@ class Ingest:
             limit = self.max_object_bytes / 1_000_000
             raise RejectedDocumentError(f"The file is larger than {limit:,.0f} MB: split it into smaller ones.")
         with self.objects.open(version) as file:
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+            content_hash = sha256_of_file(file)
             if content_hash == observation.seen_hash:
                 self.documents.conclude_unchanged(observation, version)
                 return None

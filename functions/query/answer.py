@@ -85,7 +85,9 @@ class Answerer:
 
 def is_weak(question: str, hits: Sequence[Hit]) -> bool:
     """Whether neither meaning nor words of the best hits have much to do with the question."""
-    similarity = max((hit.signals.get(name, 0.0) for hit in hits for name in ("question", "response", "combined")), default=0)
+    similarity = max(
+        (hit.signals.get(name, 0.0) for hit in hits for name in ("question", "response", "combined")), default=0
+    )
     if similarity >= WEAK_SIMILARITY:
         return False
     asked = {term for term in terms(question) if len(term) > 1}

@@ -30,7 +30,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     install_problem_handlers(app)
     _serve_docs(app)
-    app.add_middleware(Guard, settings=services.settings)  # type: ignore[arg-type]
+    app.add_middleware(Guard, settings=services.settings)
     return app
 
 

@@ -40,7 +40,9 @@ class ExtractiveWriter:
         self._embedder = embedder
 
     def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
-        sentences = [s for number, item in enumerate(evidence[:PASSAGES], start=1) for s in _sentences(item.text, number)]
+        sentences = [
+            s for number, item in enumerate(evidence[:PASSAGES], start=1) for s in _sentences(item.text, number)
+        ]
         if not sentences:
             return WrittenAnswer("", (), abstained=True)
         scores = self._scores(question, sentences)
@@ -62,7 +64,8 @@ class ExtractiveWriter:
         asked = {term for term in terms(question) if len(term) > 1}
         shared = [len(asked & set(terms(s.text))) / max(1, len(asked)) for s in sentences]
         discount = [RANK_DISCOUNT * (s.number - 1) for s in sentences]
-        return np.asarray(similarity, dtype=np.float64) + LEXICAL_WEIGHT * np.asarray(shared) - np.asarray(discount)
+        scores: NDArray[np.float64] = similarity + LEXICAL_WEIGHT * np.asarray(shared) - np.asarray(discount)
+        return scores
 
 
 def _sentences(text: str, number: int) -> list[_Sentence]:

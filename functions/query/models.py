@@ -30,9 +30,9 @@ class BotSettingsIn(Model):
     """What may differ from bot to bot."""
 
     consistency: Literal["eventual", "strong"] = Field(
-        "eventual", description="strong: a write answers when its content can be found"
+        default="eventual", description="strong: a write answers when its content can be found"
     )
-    kept_generations: int = Field(1, ge=0, le=10, description="superseded contents of a document that are kept")
+    kept_generations: int = Field(default=1, ge=0, le=10, description="superseded contents of a document that are kept")
     columns: dict[Label, Label] = Field(
         default_factory=dict,
         description="for tables with column names of their own: question, response, external_id, … to the column's name",
@@ -40,7 +40,9 @@ class BotSettingsIn(Model):
 
 
 class BotIn(Model):
-    slug: Annotated[str, Field(description="lower-case letters, digits, hyphens; its prefix in the bucket", examples=["care"])]
+    slug: Annotated[
+        str, Field(description="lower-case letters, digits, hyphens; its prefix in the bucket", examples=["care"])
+    ]
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
     settings: BotSettingsIn = Field(default_factory=lambda: BotSettingsIn())
 
@@ -143,7 +145,7 @@ class FilterIn(Model):
     published_from: datetime | None = None
     published_to: datetime | None = None
     metadata: Annotated[Json, Field(min_length=1, max_length=20)] | None = Field(
-        None, description="fields of the record itself that must be there with these values"
+        default=None, description="fields of the record itself that must be there with these values"
     )
 
 

@@ -28,7 +28,11 @@ def wait_until_seen(
     pause = _FIRST_PAUSE
     while True:
         status = documents.document_of(bot, version.key)
-        is_done = status is not None and status.seen_version == version.token and status.state not in ("observing", "building")
+        is_done = (
+            status is not None
+            and status.seen_version == version.token
+            and status.state not in ("observing", "building")
+        )
         if is_done or time.monotonic() + pause > deadline:
             return Seen(status, is_done)
         time.sleep(pause)

@@ -11,6 +11,7 @@ from shared.delivery import RESERVE_SECONDS
 
 def handler(event: Any, context: Any) -> dict[str, bool]:
     """Do what there is to do within the time of this invocation; ask for another one if something is left."""
+
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 

@@ -20,7 +20,7 @@ def main() -> None:
         rich_markup_mode="markdown",
         help="A hybrid knowledge base for question answering.\n\n"
         "Start it with `lockstep up`, then in another terminal: `lockstep bots create library`, "
-        "`lockstep upload library FOLDER --wait`, `lockstep ask library \"…\"`. "
+        '`lockstep upload library FOLDER --wait`, `lockstep ask library "…"`. '
         "`lockstep COMMAND --help` explains each command.",
     )
     for module in (questions, documents, operations):

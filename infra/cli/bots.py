@@ -51,5 +51,3 @@ def delete(
         typer.confirm(f"Delete the bot {slug!r} and everything in it?", abort=True)
     Api(url, state).call("DELETE", f"/bots/{slug}")
     say(f"{slug!r} answers no more; what is behind it is removed by the next sync.")
-
-

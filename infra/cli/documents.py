@@ -34,7 +34,9 @@ class _Upload:
 
 def upload(
     bot: BotArgument,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with everything in them.", exists=True)],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files and folders; folders with everything in them.", exists=True)
+    ],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all of it can be found, showing progress.")] = False,
     prefix: Annotated[str, typer.Option(help="Goes before the names, for example guides/")] = "",
     url: UrlOption = None,
@@ -69,7 +71,9 @@ def upload(
 @app.command("list")
 def list_documents(
     bot: BotArgument,
-    state_is: Annotated[str | None, typer.Option("--in", help="Only those in this state, for example rejected.")] = None,
+    state_is: Annotated[
+        str | None, typer.Option("--in", help="Only those in this state, for example rejected.")
+    ] = None,
     url: UrlOption = None,
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
@@ -125,7 +129,9 @@ def _send(api: Api, bot: str, item: _Upload) -> None:
     if size <= DIRECT_BYTES:
         content = item.path.read_bytes()
         headers = {"Content-Type": "application/octet-stream"}
-        api.call("PUT", f"/bots/{bot}/documents", params={"name": item.name, "wait": False}, content=content, headers=headers)
+        api.call(
+            "PUT", f"/bots/{bot}/documents", params={"name": item.name, "wait": False}, content=content, headers=headers
+        )
         return
     presigned = api.call("POST", f"/bots/{bot}/uploads", json={"name": item.name, "size": size})
     with item.path.open("rb") as file:
@@ -180,7 +186,9 @@ def _all_documents(api: Api, bot: str, state: str | None) -> Iterator[dict[str, 
 def _find(api: Api, bot: str, name: str) -> dict[str, Any]:
     found = api.call("GET", f"/bots/{bot}/documents", params={"name": name})["documents"]
     if not found:
-        raise LockstepError(f"The bot {bot!r} has no document {name!r}; `lockstep documents list {bot}` shows those it has.")
+        raise LockstepError(
+            f"The bot {bot!r} has no document {name!r}; `lockstep documents list {bot}` shows those it has."
+        )
     document: dict[str, Any] = found[0]
     return document
 

@@ -35,7 +35,9 @@ def add_to(root: typer.Typer) -> None:
 
 def up(
     state: StateOption = DEFAULT,
-    host: Annotated[str, typer.Option(help="Where to listen. 0.0.0.0 lets others in: set LOCKSTEP_API_KEY then.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Where to listen. 0.0.0.0 lets others in: set LOCKSTEP_API_KEY then.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The gateway's port.")] = 8000,
     restore: Annotated[
         str | None,
@@ -83,7 +85,9 @@ def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
 
     use_stores(state)
     result = handler({"source": "cli"}, _Context())
-    show(result, as_json=True) if as_json else say("Done." if result["is_finished"] else "Something is left: see `lockstep status`.")
+    show(result, as_json=True) if as_json else say(
+        "Done." if result["is_finished"] else "Something is left: see `lockstep status`."
+    )
     if not result["is_finished"]:
         raise typer.Exit(1)
 
@@ -151,5 +155,3 @@ def verify(
     show(reports, as_json=as_json, table=headers, rows=(tuple(report.values()) for report in reports))
     if any(report["missing"] or report["corrupt"] or report["orphaned"] for report in reports):
         raise typer.Exit(1)
-
-

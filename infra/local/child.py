@@ -66,7 +66,9 @@ class Child:
             if not self.is_running():
                 raise LockstepError(f"{self.name} ended while starting. The end of {self._log}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
-                raise LockstepError(f"{self.name} was not ready after {seconds:.0f} s. See {self._log}:\n{self.log_tail()}")
+                raise LockstepError(
+                    f"{self.name} was not ready after {seconds:.0f} s. See {self._log}:\n{self.log_tail()}"
+                )
             time.sleep(0.02)
 
     def log_tail(self, lines: int = 12) -> str:

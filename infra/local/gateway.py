@@ -86,7 +86,12 @@ def main() -> None:
             await super().startup(sockets)
 
     config = uvicorn.Config(
-        Gateway(query_app()), host=options.host, port=options.port, log_level="warning", lifespan="off", access_log=False
+        Gateway(query_app()),
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        lifespan="off",
+        access_log=False,
     )
     Server(config).run()
 

@@ -53,7 +53,7 @@ class HintQueue:
                 if time.monotonic() >= deadline:
                     return []
                 self._condition.wait(max(0.001, until - time.monotonic()))
-            taken = []
+            taken: list[Message] = []
             while self._heap and len(taken) < limit and self._heap[0].due <= time.monotonic():
                 message = heapq.heappop(self._heap)
                 self._waiting.discard(message.key)
@@ -65,7 +65,11 @@ class HintQueue:
         if message.receives + 1 >= MAX_RECEIVES:
             logger().error("hint given up", key=message.key, receives=message.receives + 1)
             return
-        self._put(message.key, delay_seconds=min(LONGEST_DELAY_SECONDS, 2.0**message.receives / 4), receives=message.receives + 1)
+        self._put(
+            message.key,
+            delay_seconds=min(LONGEST_DELAY_SECONDS, 2.0**message.receives / 4),
+            receives=message.receives + 1,
+        )
 
     def event(self, messages: list[Message]) -> dict[str, Any]:
         """Those messages in the form in which a function gets them from SQS."""

@@ -115,4 +115,6 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigurationError(f"Port {port} on {host} is taken ({error.strerror}): choose one with --port.") from None
+            raise ConfigurationError(
+                f"Port {port} on {host} is taken ({error.strerror}): choose one with --port."
+            ) from None

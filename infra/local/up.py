@@ -23,10 +23,9 @@ from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.state import State, check_port
 from infra.migrate import migrate
-from shared.errors import LockstepError
 from shared.catalog.registry import PostgresRegistry
-from shared.folder import FolderObjectStore
 from shared.errors import LockstepError
+from shared.folder import FolderObjectStore
 from shared.postgres import PostgresClient
 
 DATABASE = "lockstep"
@@ -213,5 +212,3 @@ Try, in another terminal:
   {command} upload library FOLDER --wait
   {command} ask library "…"
 """
-
-

@@ -1,4 +1,4 @@
-"""The laptop's background process: a watched bucket, a queue in front of ingest, and the timers. The handlers are the cloud's."""
+"""The laptop's background process: a watched bucket, a queue in front of ingest, and timers. The handlers are the cloud's."""
 
 from __future__ import annotations
 

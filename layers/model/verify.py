@@ -4,8 +4,6 @@ python -m layers.model.verify --folder DIR                  against its canonica
 python -m layers.model.verify --folder DIR --model ID       against the model; in the export's environment
 """
 
-# ruff: noqa: RUF001 (letters that look alike are the point of some texts)
-
 from __future__ import annotations
 
 import argparse

@@ -133,9 +133,7 @@ class PostgresDelivery:
     def known_passages(self, bot: Bot) -> int:
         return int(
             self._client.transact(
-                lambda tx: tx.value(
-                    "known_passages", bot_id=bot.bot_id, collection_id=bot.collection.collection_id
-                ),
+                lambda tx: tx.value("known_passages", bot_id=bot.bot_id, collection_id=bot.collection.collection_id),
                 read_only=True,
             )
         )
@@ -149,9 +147,7 @@ class PostgresDelivery:
             document = tx.row("lock_document", **key)
             if document is None or (generation := document["building_generation"]) is None:
                 return False
-            ready = tx.row(
-                "readiness", **key, generation=generation, collection_id=bot.collection.collection_id
-            )
+            ready = tx.row("readiness", **key, generation=generation, collection_id=bot.collection.collection_id)
             if ready is None or not ready["sealed"] == ready["members"] == ready["delivered"]:
                 return False
             tx.execute("keep_live", **key)
@@ -235,9 +231,7 @@ class PostgresDelivery:
         )
 
     def receipts(self, bot_id: UUID, limit: int) -> list[Mapping[str, Any]]:
-        return list(
-            self._client.transact(lambda tx: tx.rows("receipts", bot_id=bot_id, limit=limit), read_only=True)
-        )
+        return list(self._client.transact(lambda tx: tx.rows("receipts", bot_id=bot_id, limit=limit), read_only=True))
 
 
 def _claimed(bot: Bot, claim: Claim, passage_ids: Sequence[UUID]) -> dict[str, Any]:

@@ -60,14 +60,14 @@ class PostgresRegistry:
 
         collection = self._client.transact(work)
         if collection.dimension != model.dimension:
-            raise MismatchError(f"{model.model_id} gives {model.dimension} dimensions, {name} holds {collection.dimension}.")
+            raise MismatchError(
+                f"{model.model_id} gives {model.dimension} dimensions, {name} holds {collection.dimension}."
+            )
         return collection
 
     def set_incarnation(self, collection: Collection, incarnation: UUID) -> None:
         self._client.transact(
-            lambda tx: tx.execute(
-                "set_incarnation", collection_id=collection.collection_id, incarnation=incarnation
-            )
+            lambda tx: tx.execute("set_incarnation", collection_id=collection.collection_id, incarnation=incarnation)
         )
 
     # Bots
@@ -146,7 +146,9 @@ class PostgresRegistry:
         """
         for partition in self._partitions(bot):
             if partition["is_attached"]:
-                self._direct.run_alone(f"alter table {partition['parent']} detach partition {partition['name']} concurrently")
+                self._direct.run_alone(
+                    f"alter table {partition['parent']} detach partition {partition['name']} concurrently"
+                )
             self._direct.run_alone(f"drop table if exists {partition['name']}")
 
         def work(tx: Transaction) -> None:

@@ -26,7 +26,7 @@ LAST_BITS = 1e-6
 TEXTS = [
     "A tide table for the harbour.",
     "",
-    "Gelgit çizelgesi: İskele'de ılık su, ğüşöç.",  # noqa: RUF001
+    "Gelgit çizelgesi: İskele'de ılık su, ğüşöç.",
     "항구의 조석표는 매일 아침에 바뀝니다.",
     "🌊⚓️ 👩‍👩‍👧‍👦 tide 🇹🇷🇰🇷",
     "nul\x00 inside, tab\t, line\n, zero width\u200b, bidi\u202e",

@@ -24,7 +24,7 @@ _ALPHABETS = (
     ("iso8859_2", _POLISH),
     ("iso8859_2", _CZECH),
 )
-_PUNCTUATION = "“”„‘’‚–—…•€°§©®™«»·´¿¡×½¼¾²³µ±ªº‹›†‡\xa0"  # noqa: RUF001
+_PUNCTUATION = "“”„‘’‚–—…•€°§©®™«»·´¿¡×½¼¾²³µ±ªº‹›†‡\xa0"
 # A letter of the West, but of no one language's: rarer, so it weighs less than a letter of the language at hand.
 _WESTERN_WEIGHT = 0.7
 

@@ -126,7 +126,13 @@ def delete_document(bot: BotOf, services: ServicesOf, document_id: UUID, wait: W
 
 
 def _write(
-    services: Services, bot: Bot, name: str, content: bytes, content_type: str | None, wait: bool | None, response: Response
+    services: Services,
+    bot: Bot,
+    name: str,
+    content: bytes,
+    content_type: str | None,
+    wait: bool | None,
+    response: Response,
 ) -> WrittenOut:
     if len(content) > MAX_BODY_BYTES:
         raise TooLargeError(TOO_LARGE)

@@ -61,8 +61,9 @@ def give_feedback(bot: BotOf, services: ServicesOf, body: FeedbackIn) -> None:
 
 
 def _filter(body: FilterIn) -> Filter:
-    values = body.model_dump(exclude_none=True)
-    return Filter(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = body.model_dump(exclude_none=True)
+    frozen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Filter(**frozen)
 
 
 def _hit_out(rank: int, hit: Hit) -> HitOut:

@@ -1,0 +1,128 @@
+"""The port `ReadingCatalog` in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from shared.analysis import terms
+from shared.catalog.mapping import EXCERPT_CHARACTERS
+from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog, Source
+from shared.errors import NotFoundError
+from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic
+
+_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
+
+
+class InMemoryReading:
+    """What a question needs."""
+
+    def __init__(self, state: CatalogState) -> None:
+        self._state = state
+
+    @atomic
+    def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
+        asked = set(terms(question))
+        found = []
+        for row in _alive(self._state.bots[bot.bot_id]):
+            score = len(asked & set(terms(f"{row.pair.question}\n{row.staged.passage.text}"))) / max(1, len(asked))
+            if score and _matches(row, matching):
+                found.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
+        return sorted(found, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+
+    @atomic
+    def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
+        rows = _alive(self._state.bots[bot.bot_id])
+        return [row.staged.passage.passage_id for row in rows if _matches(row, matching)][:limit]
+
+    @atomic
+    def hydrate(self, bot: Bot, passage_ids: Sequence[UUID], matching: Filter) -> dict[UUID, Evidence]:
+        rows, wanted = self._state.bots[bot.bot_id], set(passage_ids)
+        return {
+            row.staged.passage.passage_id: _evidence(rows, row)
+            for row in _alive(rows)
+            if row.staged.passage.passage_id in wanted and _matches(row, matching)
+        }
+
+    def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]:
+        return set(self.hydrate(bot, passage_ids, Filter()))
+
+    @atomic
+    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+        documents = self._state.bots[bot.bot_id].documents
+        return {d for d in document_ids if d in documents and documents[d].live is not None}
+
+    @atomic
+    def log(self, bot: Bot, entry: QueryLog) -> None:
+        self._state.rows(bot).logs[entry.query_id] = entry
+
+    def roll_up_analytics(self, bot: Bot) -> None:
+        """Nothing reads the figures here."""
+
+    @atomic
+    def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:
+        rows = self._state.rows(bot)
+        if query_id not in rows.logs:
+            raise NotFoundError(f"The bot {bot.slug!r} has no answer {query_id}.")
+        rows.feedback[query_id] = feedback, comment
+
+    def ping(self) -> None:
+        """It is here."""
+
+
+def _alive(rows: BotRows) -> Iterator[PassageRow]:
+    """Passages that may enter an answer."""
+    if rows.state != "active":
+        return
+    for document in rows.documents.values():
+        if document.live is not None and document.tombstone_id is None:
+            members = (rows.passages[p] for p in document.generations[document.live].members)
+            yield from (row for row in members if row.pair.is_active)
+
+
+def _evidence(rows: BotRows, row: PassageRow) -> Evidence:
+    document = rows.documents[row.document_id]
+    passage, pair = row.staged.passage, row.pair
+    path = document.object_key.partition("/")[2]
+    source = Source(
+        name=path.rsplit("/", 1)[-1],
+        object_path=path,
+        page=passage.page or pair.page,
+        section=pair.section or " › ".join(pair.heading_path) or None,
+        excerpt=passage.text[:EXCERPT_CHARACTERS],
+    )
+    return Evidence(passage.passage_id, row.document_id, document.live or 0, passage.text, passage.part, pair, source)
+
+
+def _matches(row: PassageRow, wanted: Filter) -> bool:
+    pair, metadata = row.pair, row.pair.metadata
+    chosen = {name: getattr(wanted, name) for name in _TEXTS}
+    if any(values is not None and getattr(metadata, name) not in values for name, values in chosen.items()):
+        return False
+    if wanted.external_id is not None and pair.external_id not in wanted.external_id:
+        return False
+    if wanted.document_id is not None and row.document_id not in wanted.document_id:
+        return False
+    if not set(wanted.tags or ()) <= set(metadata.tags) or not _is_in_period(pair, wanted):
+        return False
+    return wanted.metadata is None or _contains(metadata.extra, wanted.metadata)
+
+
+def _is_in_period(pair: Pair, wanted: Filter) -> bool:
+    moment = pair.metadata.published_at
+    if wanted.published_from is None and wanted.published_to is None:
+        return True
+    if moment is None:
+        return False
+    is_late_enough = wanted.published_from is None or moment >= wanted.published_from
+    return is_late_enough and (wanted.published_to is None or moment <= wanted.published_to)
+
+
+def _contains(whole: Any, part: Any) -> bool:
+    """What Postgres's @> means for JSON: objects and lists contain parts of themselves."""
+    if isinstance(part, Mapping):
+        return isinstance(whole, Mapping) and all(n in whole and _contains(whole[n], v) for n, v in part.items())
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(_contains(item, wanted) for item in whole) for wanted in part)
+    return bool(whole == part) and isinstance(whole, bool) == isinstance(part, bool)

@@ -1,0 +1,31 @@
+"""Twins of the two smallest ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.domain import Evidence
+from shared.ports import WrittenAnswer
+
+
+class RecordingHints:
+    """The port `Hints`: remembers what was hinted."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.syncs = 0
+
+    def object_changed(self, key: str) -> None:
+        self.keys.append(key)
+
+    def sync_wanted(self) -> None:
+        self.syncs += 1
+
+
+class FixedWriter:
+    """The port `AnswerWriter`: says the first passage, and cites it."""
+
+    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+        if not evidence:
+            return WrittenAnswer("", (), abstained=True)
+        return WrittenAnswer(f"{evidence[0].text} [1]", (1,))
