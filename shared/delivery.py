@@ -74,10 +74,11 @@ class Delivery:
         flipped = self.catalog.flip(bot, document_id)
         if flipped:
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
-        finished = self.catalog.finish_deletion(bot, document_id)
+        if flipped or self.catalog.finish_deletion(bot, document_id):
+            return True
         if object_key := self.catalog.waiting_object(bot, document_id):
             self.hints.object_changed(object_key)
-        return flipped or finished
+        return False
 
     def _carry_out(self, bot: Bot, document_ids: Sequence[UUID], wanted: Wanted, incarnation: UUID) -> None:
         while self.time_left() > RESERVE_SECONDS:

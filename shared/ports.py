@@ -327,7 +327,7 @@ class DeliveryCatalog(Protocol):
         """The key of the object if a look at it waited for a generation that is no longer building."""
         ...
 
-    def receipts_to_finish(self, limit: int, age_seconds: float) -> list[Mapping[str, Any]]:
+    def receipts_to_finish(self, limit: int, age_seconds: float) -> Sequence[Mapping[str, Any]]:
         """Provisional receipts of at least that age: tombstone_id, kind, bot_id, document_id."""
         ...
 
@@ -339,7 +339,7 @@ class DeliveryCatalog(Protocol):
         """Drop markers that were proven absent so long ago that no stalled worker can bring their rows back."""
         ...
 
-    def receipts(self, bot_id: UUID, limit: int) -> list[Mapping[str, Any]]: ...
+    def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]: ...
 
 
 class ReadingCatalog(Protocol):

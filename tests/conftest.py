@@ -14,6 +14,7 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.migrate import migrate
 from layers.model.build import DownloadError, ensure_model
 from shared.postgres import PostgresClient
+from tests.worlds import World, memory_world, real_world
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / ".lockstep" / "model"
@@ -74,3 +75,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the folder of real data is not here: {folder} (name it with LOCKSTEP_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(params=["twins", "real"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A whole Lockstep: once over the in-memory twins, once over real stores."""
+    if request.param == "twins":
+        yield memory_world()
+        return
+    catalog_url: str = request.getfixturevalue("catalog_url")
+    milvus: EmbeddedMilvus = request.getfixturevalue("milvus_server")
+    with real_world(catalog_url, milvus.uri) as made:
+        yield made

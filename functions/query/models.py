@@ -71,6 +71,7 @@ class DocumentOut(Model):
     name: str
     state: Literal["observing", "building", "live", "rejected", "failed", "deleting"]
     reason: str | None = Field(description="why it was rejected or failed")
+    version: str | None = Field(description="of the object, as ingest saw it last")
     is_answering: bool = Field(description="whether a generation of it is live, be it an older one")
     title: str | None
     pairs: int
@@ -91,6 +92,7 @@ class WrittenOut(Model):
 
     name: str
     size: int
+    version: str
     is_done: bool = Field(description="whether ingest has finished with this very content")
     document: DocumentOut | None
 

@@ -53,10 +53,11 @@ def upload(
         raise LockstepError("There are no files there.")
     with _progress(as_json) as progress:
         sending = progress.add_task("uploading", total=len(uploads))
+        versions: dict[str, str] = {}
         for item in uploads:
-            _send(api, bot, item)
+            versions[item.name] = _send(api, bot, item)
             progress.advance(sending)
-        finished = _wait(api, bot, [item.name for item in uploads], progress) if wait else []
+        finished = _wait(api, bot, versions, progress) if wait else []
     bad = [document for document in finished if document["state"] != "live"]
     if as_json:
         show(finished or [{"name": item.name} for item in uploads], as_json=True)
@@ -122,45 +123,37 @@ def _uploads(paths: list[Path], prefix: str) -> Iterator[_Upload]:
             yield _Upload(path, f"{prefix}{path.name}")
 
 
-def _send(api: Api, bot: str, item: _Upload) -> None:
+def _send(api: Api, bot: str, item: _Upload) -> str:
+    """Send one file; returns the version that it became."""
     size = item.path.stat().st_size
     if size == 0:
         raise LockstepError(f"{item.path} is empty.")
-    if size <= DIRECT_BYTES:
-        content = item.path.read_bytes()
-        headers = {"Content-Type": "application/octet-stream"}
-        api.call(
-            "PUT", f"/bots/{bot}/documents", params={"name": item.name, "wait": False}, content=content, headers=headers
-        )
-        return
-    presigned = api.call("POST", f"/bots/{bot}/uploads", json={"name": item.name, "size": size})
-    with item.path.open("rb") as file:
-        api.put_presigned(presigned, file)
+    if size > DIRECT_BYTES:
+        presigned = api.call("POST", f"/bots/{bot}/uploads", json={"name": item.name, "size": size})
+        with item.path.open("rb") as file:
+            return api.put_presigned(presigned, file)
+    headers = {"Content-Type": "application/octet-stream"}
+    parameters = {"name": item.name, "wait": False}
+    content = item.path.read_bytes()
+    written = api.call("PUT", f"/bots/{bot}/documents", params=parameters, content=content, headers=headers)
+    return str(written["version"])
 
 
-def _wait(api: Api, bot: str, names: list[str], progress: Any) -> list[dict[str, Any]]:
-    """Wait until ingest has finished with all of them; the documents as they are then."""
-    since = time.time()
+def _wait(api: Api, bot: str, versions: dict[str, str], progress: Any) -> list[dict[str, Any]]:
+    """Wait until ingest has finished with those versions; the documents as they are then."""
     finished: dict[str, dict[str, Any]] = {}
-    task = progress.add_task("becoming searchable", total=len(names))
-    while len(finished) < len(names):
-        done_by_halves = 0.0
-        for document in _documents(api, bot, [name for name in names if name not in finished]):
-            if document["state"] in ("observing", "building"):
-                done_by_halves += document["progress"] or 0.0
-            elif _is_newer(document, since):
+    task = progress.add_task("becoming searchable", total=len(versions))
+    while len(finished) < len(versions):
+        done_in_part = 0.0
+        for document in _documents(api, bot, [name for name in versions if name not in finished]):
+            is_seen = document["version"] == versions[document["name"]]
+            if is_seen and document["state"] not in ("observing", "building"):
                 finished[document["name"]] = document
-        progress.update(task, completed=len(finished) + done_by_halves)
+            else:
+                done_in_part += document["progress"] or 0.0
+        progress.update(task, completed=len(finished) + done_in_part)
         time.sleep(POLL_SECONDS)
-    return [finished[name] for name in names]
-
-
-def _is_newer(document: dict[str, Any], since: float) -> bool:
-    """Whether ingest has looked at the document since it was uploaded, or has had the time to."""
-    from datetime import datetime
-
-    updated = datetime.fromisoformat(document["updated_at"]).timestamp()
-    return updated >= since - 30 or time.time() > since + 10
+    return [finished[name] for name in versions]
 
 
 def _documents(api: Api, bot: str, names: list[str]) -> Iterator[dict[str, Any]]:

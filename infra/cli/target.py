@@ -55,8 +55,8 @@ class Api:
             raise kind(_detail(response))
         return response.json() if response.content else None
 
-    def put_presigned(self, upload: Mapping[str, Any], file: Any) -> None:
-        """Send a file to where a presigned upload says."""
+    def put_presigned(self, upload: Mapping[str, Any], file: Any) -> str:
+        """Send a file to where a presigned upload says; returns the version that came of it."""
         import httpx2
 
         response = httpx2.request(
@@ -64,6 +64,8 @@ class Api:
         )
         if response.status_code >= 400:
             raise LockstepError(f"The upload was refused: {_detail(response)}")
+        etag, version_id = response.headers.get("ETag", "").strip('"'), response.headers.get("x-amz-version-id")
+        return f"{etag}@{version_id}" if version_id and version_id != "null" else etag
 
 
 def _detail(response: Any) -> str:

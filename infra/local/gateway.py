@@ -65,8 +65,8 @@ async def _store_upload(request: Request) -> Any:
         if received != size:
             return problem_response(400, "Wrong size", f"The upload was signed for {size} bytes.")
         file.seek(0)
-        await run_in_threadpool(bucket.put, key, file)
-    return Response(status_code=200)
+        version = await run_in_threadpool(bucket.put, key, file)
+    return Response(status_code=200, headers={"ETag": f'"{version.etag}"'})
 
 
 def main() -> None:

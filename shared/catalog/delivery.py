@@ -206,7 +206,7 @@ class PostgresDelivery:
 
         return self._client.transact(work)
 
-    def receipts_to_finish(self, limit: int, age_seconds: float) -> list[Mapping[str, Any]]:
+    def receipts_to_finish(self, limit: int, age_seconds: float) -> Sequence[Mapping[str, Any]]:
         rows = self._client.transact(
             lambda tx: tx.rows("provisional_receipts", limit=limit, age_seconds=age_seconds), read_only=True
         )
@@ -230,7 +230,7 @@ class PostgresDelivery:
             lambda tx: tx.execute("drop_old_absent_markers", bot_id=bot.bot_id, age_seconds=age_seconds)
         )
 
-    def receipts(self, bot_id: UUID, limit: int) -> list[Mapping[str, Any]]:
+    def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]:
         return list(self._client.transact(lambda tx: tx.rows("receipts", bot_id=bot_id, limit=limit), read_only=True))
 
 

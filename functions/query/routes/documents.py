@@ -146,6 +146,7 @@ def _write(
     return WrittenOut(
         name=split_key(key)[1],
         size=version.size,
+        version=version.token,
         is_done=found.is_done,
         document=document_out(found.status) if found.status else None,
     )
@@ -166,6 +167,7 @@ def document_out(status: DocumentStatus) -> DocumentOut:
         name=split_key(status.object_key)[1],
         state=status.state,  # type: ignore[arg-type]  # pydantic checks it
         reason=status.reason,
+        version=status.seen_version,
         is_answering=status.is_answering,
         title=status.title,
         pairs=status.pairs,

@@ -25,8 +25,7 @@ update documents
 set epoch = epoch + 1,
     lease_token = :lease_token,
     leased_until = clock_timestamp() + make_interval(secs => :lease_seconds),
-    look_again = false,
-    updated_at = now()
+    look_again = false
 where bot_id = :bot_id and document_id = :document_id
 returning epoch;
 

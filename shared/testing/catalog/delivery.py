@@ -184,7 +184,7 @@ class InMemoryDelivery:
         return document.object_key if document.building is None or document.state == "failed" else None
 
     @atomic
-    def receipts_to_finish(self, limit: int, age_seconds: float) -> list[Mapping[str, Any]]:
+    def receipts_to_finish(self, limit: int, age_seconds: float) -> Sequence[Mapping[str, Any]]:
         before = self._state.clock() - age_seconds
         old = (t for t in self._state.tombstones.values() if t["state"] == "provisional" and t["given"] < before)
         return list(old)[:limit]
@@ -214,7 +214,7 @@ class InMemoryDelivery:
                 del markers[marker.passage_id]
 
     @atomic
-    def receipts(self, bot_id: UUID, limit: int) -> list[Mapping[str, Any]]:
+    def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]:
         mine = (t for t in self._state.tombstones.values() if t["bot_id"] == bot_id and t["state"] is not None)
         return sorted(mine, key=lambda tombstone: tombstone["provisional_at"], reverse=True)[:limit]
 

@@ -1,0 +1,1 @@
+"""What `python -m infra.package` builds a deployment from."""
