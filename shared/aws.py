@@ -63,6 +63,8 @@ class S3ObjectStore:
         target.truncate()
         which: dict[str, Any] = {"VersionId": version.version_id} if version.version_id else {}
         found = s3.get_object(Bucket=self._bucket, Key=self._prefix + version.key, IfMatch=f'"{version.etag}"', **which)
+        if found["ETag"].strip('"') != version.etag:  # not every vendor's store heeds If-Match
+            raise ObjectChangedError(f"{version.key} changed before it was read.")
         for chunk in found["Body"].iter_chunks(1 << 20):
             target.write(chunk)
 

@@ -36,7 +36,7 @@ class EmbeddedMilvus:
 
     def wait(self, *, seconds: float = 60.0) -> None:
         """Raises LockstepError with the server's own words if it cannot start."""
-        self._child.wait_until(lambda: _is_listening(self._port), seconds=seconds)
+        self._child.wait_until(lambda: is_listening(self._port), seconds=seconds)
 
     def stop(self) -> None:
         self._child.stop()
@@ -51,7 +51,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0

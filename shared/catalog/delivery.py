@@ -284,11 +284,14 @@ def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> No
     if not dropped:
         return
     tx.execute("drop_sources", bot_id=bot.bot_id, passage_ids=[row["passage_id"] for row in dropped])
-    pairs = to_json([{"qa_id": row["qa_id"], "since_generation": row["since_generation"]} for row in dropped])
-    gone = tx.rows("drop_pairs_without_passages", bot_id=bot.bot_id, pairs=pairs)
+    gone = tx.rows("drop_pairs_without_passages", bot_id=bot.bot_id, **_pair_keys(dropped))
     if gone:
-        tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, pairs=to_json(gone))
-        tx.execute("drop_relations_to_nothing", bot_id=bot.bot_id, pairs=to_json(gone))
+        tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, **_pair_keys(gone))
+        tx.execute("drop_relations_to_nothing", bot_id=bot.bot_id, **_pair_keys(gone))
+
+
+def _pair_keys(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"qa_ids": [row["qa_id"] for row in rows], "generations": [row["since_generation"] for row in rows]}
 
 
 def _mark_failed(tx: Transaction, bot: Bot, document_ids: set[UUID]) -> None:

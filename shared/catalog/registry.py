@@ -145,10 +145,9 @@ class PostgresRegistry:
         Every step may have been done before: a repetition goes on where the last one stopped.
         """
         for partition in self._partitions(bot):
-            if partition["is_attached"]:
-                self._direct.run_alone(
-                    f"alter table {partition['parent']} detach partition {partition['name']} concurrently"
-                )
+            if parent := partition["parent"]:
+                how = "finalize" if partition["is_detaching"] else "concurrently"
+                self._direct.run_alone(f"alter table {parent} detach partition {partition['name']} {how}")
             self._direct.run_alone(f"drop table if exists {partition['name']}")
 
         def work(tx: Transaction) -> None:

@@ -56,6 +56,9 @@ create table markers (
 );
 create index markers_open on markers (bot_id, document_id, wanted) where state <> 'delivered';
 create index markers_of_document on markers (bot_id, document_id);
+create index markers_proven on markers (bot_id, collection_id, proven_incarnation)
+    where state = 'delivered' and wanted = 'present';
+create index markers_absent on markers (bot_id, delivered_at) where state = 'delivered' and wanted = 'absent';
 
 create table claims (
     name         text primary key,
@@ -76,7 +79,7 @@ create table tombstones (
     created_at   timestamptz not null default now(),
     swept_at     timestamptz
 );
-create index tombstones_open on tombstones (bot_id, document_id) where swept_at is null;
+create index tombstones_of_document on tombstones (bot_id, document_id);
 
 -- The proof that everything behind a tombstone is gone.
 create table receipts (

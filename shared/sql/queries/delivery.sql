@@ -120,7 +120,7 @@ delete from document_sources where bot_id = :bot_id and passage_id = any(cast(:p
 
 -- name: drop_pairs_without_passages
 delete from qa_pairs q
-using (select distinct * from jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid, since_generation integer)) as r
+using (select distinct * from unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)) as r
 where q.bot_id = :bot_id and q.qa_id = r.qa_id and q.since_generation = r.since_generation
   and not exists (
       select from passages p
@@ -130,15 +130,14 @@ returning q.qa_id, q.since_generation;
 
 -- name: drop_relations_of_pairs
 delete from relations e
-using jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid, since_generation integer)
+using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)
 where e.bot_id = :bot_id and e.source_qa_id = r.qa_id and e.since_generation = r.since_generation;
 
 -- name: drop_relations_to_nothing
 -- Edges that lead to a pair which no longer exists in any generation.
 delete from relations e
-using jsonb_to_recordset(cast(:pairs as jsonb)) as r (qa_id uuid)
-where e.bot_id = :bot_id and e.target_qa_id = r.qa_id
-  and not exists (select from qa_pairs q where q.bot_id = :bot_id and q.qa_id = r.qa_id);
+where e.bot_id = :bot_id and e.target_qa_id = any(cast(:qa_ids as uuid[]))
+  and not exists (select from qa_pairs q where q.bot_id = :bot_id and q.qa_id = e.target_qa_id);
 
 -- name: postpone
 -- The passage itself could not be delivered: later, and after `max_attempts` not at all.
@@ -177,12 +176,12 @@ limit 3;
 -- Proven on an incarnation of the collection that is gone: it counts no longer.
 update markers
 set state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), copy_from = null
-where bot_id = :bot_id and collection_id = :collection_id and passage_id in (
+where bot_id = :bot_id and collection_id = :collection_id and passage_id = any (array(
     select passage_id from markers
     where bot_id = :bot_id and collection_id = :collection_id and state = 'delivered' and wanted = 'present'
-      and proven_incarnation is distinct from :incarnation
+      and (proven_incarnation < :incarnation or proven_incarnation > :incarnation)
     limit :limit
-);
+));
 
 -- name: proven_passages
 select passage_id, row_hash, vector_digest
@@ -201,11 +200,11 @@ where bot_id = :bot_id and collection_id = :collection_id and state <> 'delivere
 -- Whether every member of the building generation is proven on the collection as it is now.
 select g.passage_count as sealed,
        (select count(*) from membership m
-        where m.bot_id = g.bot_id and m.document_id = g.document_id and m.generation = g.generation) as members,
+        where m.bot_id = :bot_id and m.document_id = :document_id and m.generation = :generation) as members,
        (select count(*) from membership m
-        join markers k on k.bot_id = m.bot_id and k.passage_id = m.passage_id
+        join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id
         join collections c on c.collection_id = k.collection_id
-        where m.bot_id = g.bot_id and m.document_id = g.document_id and m.generation = g.generation
+        where m.bot_id = :bot_id and m.document_id = :document_id and m.generation = :generation
           and k.collection_id = :collection_id and k.wanted = 'present' and k.state = 'delivered'
           and k.proven_incarnation = c.incarnation) as delivered
 from generations g

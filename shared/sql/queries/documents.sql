@@ -215,17 +215,17 @@ from passages where bot_id = :bot_id and document_id = :document_id;
 -- A fragment, put in place of {document_status}: what is told of the document d, whose live generation is g.
 d.*, g.title, g.pair_count, g.passage_count, g.live_at,
 (select b.passage_count from generations b
- where b.bot_id = d.bot_id and b.document_id = d.document_id and b.generation = d.building_generation) as building_passages,
+ where b.bot_id = :bot_id and b.document_id = d.document_id and b.generation = d.building_generation) as building_passages,
 case when d.building_generation is not null then (
     select count(*) from markers k
-    where k.bot_id = d.bot_id and k.document_id = d.document_id and k.wanted = 'present' and k.state <> 'delivered'
+    where k.bot_id = :bot_id and k.document_id = d.document_id and k.wanted = 'present' and k.state <> 'delivered'
 ) end as waiting_passages
 
 -- name: documents
 select {document_status}
 from documents d
 left join generations g
-    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+    on g.bot_id = :bot_id and g.document_id = d.document_id and g.generation = d.live_generation
 where d.bot_id = :bot_id
   and d.deleted_at is null
   and d.object_key > :after
@@ -237,14 +237,14 @@ limit :limit;
 select {document_status}
 from documents d
 left join generations g
-    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+    on g.bot_id = :bot_id and g.document_id = d.document_id and g.generation = d.live_generation
 where d.bot_id = :bot_id and d.document_id = :document_id and d.deleted_at is null;
 
 -- name: document_of_object
 select {document_status}
 from documents d
 left join generations g
-    on g.bot_id = d.bot_id and g.document_id = d.document_id and g.generation = d.live_generation
+    on g.bot_id = :bot_id and g.document_id = d.document_id and g.generation = d.live_generation
 where d.bot_id = :bot_id and d.object_key = :object_key and d.deleted_at is null;
 
 -- name: seen_objects

@@ -78,7 +78,7 @@ delete from markers where bot_id = :bot_id;
 
 -- name: bot_partitions
 -- The partitions that a bot still has, attached or detached.
-select c.relname as name, i.inhrelid is not null as is_attached, p.relname as parent
+select c.relname as name, p.relname as parent, coalesce(i.inhdetachpending, false) as is_detaching
 from pg_class c
 left join pg_inherits i on i.inhrelid = c.oid
 left join pg_class p on p.oid = i.inhparent

@@ -1,0 +1,115 @@
+"""What a question finds and what it never finds, over twins and real stores alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from shared.domain import Filter, QueryLog
+from shared.errors import NotFoundError
+from tests.worlds import World
+
+RECORDS = """\
+{"id": "a", "question": "How is dialysis done?", "answer": "The blood is filtered.", "category": "kidney", "tags": ["treatment", "50% off"], "language": "en", "date": "2024-03-01", "shelf": {"row": 3}, "copies": 2}
+{"id": "b", "question": "How is diabetes treated?", "answer": "With insulin or tablets.", "category": "hormones", "tags": ["treatment"], "language": "en", "date": "2020-01-01", "copies": 2.5}
+{"id": "c", "question": "Diyaliz nasıl yapılır?", "answer": "Kan süzülür.", "category": "kidney", "tags": [], "language": "tr"}
+"""
+
+
+@pytest.fixture
+def library(world: World) -> World:
+    world.put("records.jsonl", RECORDS)
+    return world
+
+
+def found(world: World, matching: Filter, question: str = "How is it treated or done? nasıl") -> set[str | None]:
+    return {hit.evidence.pair.external_id for hit in world.search(question, top_k=10, matching=matching).hits}
+
+
+@pytest.mark.parametrize(
+    ("matching", "expected"),
+    [
+        (Filter(category=("kidney",)), {"a", "c"}),
+        (Filter(category=("kidney", "hormones")), {"a", "b", "c"}),
+        (Filter(language=("tr",)), {"c"}),
+        (Filter(tags=("treatment",)), {"a", "b"}),
+        (Filter(tags=("treatment", "50% off")), {"a"}),
+        (Filter(tags=("50-off",)), set()),  # like "50% off" in the index, but the catalog has the last word
+        (Filter(external_id=("b",)), {"b"}),
+        (Filter(published_from=datetime(2022, 1, 1, tzinfo=UTC)), {"a"}),
+        (Filter(published_to=datetime(2022, 1, 1, tzinfo=UTC)), {"b"}),
+        (Filter(metadata={"copies": 2}), {"a"}),
+        (Filter(metadata={"copies": 2.5}), {"b"}),
+        (Filter(metadata={"shelf": {"row": 3}}), {"a"}),
+        (Filter(metadata={"shelf": {"row": 4}}), set()),
+        (Filter(category=("kidney",), language=("tr",)), {"c"}),
+        (Filter(category=('" or bot_id != "',)), set()),
+        (Filter(author=("'; drop table bots; --",)), set()),
+        (Filter(document_id=(uuid4(),)), set()),
+    ],
+)
+def test_filters_hold_exactly(library: World, matching: Filter, expected: set[str]) -> None:
+    assert found(library, matching) == expected
+
+
+def test_a_filter_on_the_document_finds_its_pairs(library: World) -> None:
+    library.put("other.txt", "Dialysis is described elsewhere too.")
+    status = library.status("records.jsonl")
+    assert status is not None
+    assert found(library, Filter(document_id=(status.document_id,))) == {"a", "b", "c"}
+
+
+def test_records_keep_their_own_fields_as_metadata(library: World) -> None:
+    (hit, *_) = library.search("dialysis done", matching=Filter(external_id=("a",))).hits
+    metadata = hit.evidence.pair.metadata
+    assert metadata.extra == {"shelf": {"row": 3}, "copies": 2}
+    assert metadata.tags == ("treatment", "50% off")
+    assert metadata.published_at == datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def test_turkish_is_found_with_and_without_dots(library: World) -> None:
+    assert library.reading.lexical_search(library.bot, "DİYALİZ NASIL", limit=5, matching=Filter())
+    assert library.reading.lexical_search(library.bot, "diyaliz nasil", limit=5, matching=Filter())
+
+
+@pytest.mark.parametrize("question", ["", "!!!", "' | & ! :*", "a:b & (c", "%_\\", "\u0000".strip("\0") or "…"])
+def test_a_question_without_words_finds_nothing_by_words(library: World, question: str) -> None:
+    found_by_words = library.reading.lexical_search(library.bot, question, limit=5, matching=Filter())
+    assert all(candidate.score > 0 for candidate in found_by_words)
+
+
+def test_what_no_generation_holds_any_more_cannot_be_vouched_for(library: World) -> None:
+    ids = [hit.evidence.passage_id for hit in library.search("treated done").hits]
+    assert library.reading.vouch(library.bot, ids) == set(ids)
+    library.remove("records.jsonl")
+    assert library.reading.vouch(library.bot, ids) == set()
+
+
+def test_stale_candidates_are_dropped_counted_and_searched_again(library: World) -> None:
+    for answer in ("By washing.", "By filtering."):
+        library.put("records.jsonl", RECORDS.replace("The blood is filtered.", answer))
+    result = library.search("How is dialysis done?", top_k=3)
+    texts = [hit.evidence.text for hit in result.hits]
+    assert "By filtering." in texts
+    assert "By washing." not in texts
+    assert "The blood is filtered." not in texts
+    assert result.dropped == 1  # of the one kept generation
+
+
+def test_a_short_result_of_a_small_bot_is_complete(library: World) -> None:
+    result = library.search("dialysis", top_k=50)
+    assert len(result.hits) == 3
+    assert result.is_complete
+
+
+def test_a_log_takes_feedback_and_an_unknown_one_does_not(library: World) -> None:
+    entry = QueryLog(uuid4(), "q", "a", False, 12, score=0.5, user_id="u", session_id="s", citations=({"number": 1},))
+    library.reading.log(library.bot, entry)
+    library.reading.add_feedback(library.bot, entry.query_id, 1, "good")
+    with pytest.raises(NotFoundError):
+        library.reading.add_feedback(library.bot, uuid4(), 1, None)
+    other = library.register("other")
+    with pytest.raises(NotFoundError):
+        library.reading.add_feedback(other, entry.query_id, -1, None)

@@ -1,0 +1,213 @@
+"""Collections: in memory and on Milvus Lite over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from infra.local.milvus import EmbeddedMilvus
+from shared.domain import VECTOR_FIELDS, Collection, Filter, IndexRow, Metadata, Pair, Passage, Relation, Vectors
+from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.milvus import MilvusIndex
+from shared.ports import VectorIndex
+from shared.rows import make_row, related_nodes_of
+from shared.testing import InMemoryVectorIndex
+
+DIMENSION = 16
+BOT, DOCUMENT = uuid4(), uuid4()
+
+
+@pytest.fixture(params=["memory", "milvus"])
+def index(request: pytest.FixtureRequest) -> VectorIndex:
+    if request.param == "memory":
+        return InMemoryVectorIndex()
+    milvus: EmbeddedMilvus = request.getfixturevalue("milvus_server")
+    return MilvusIndex(milvus.uri)
+
+
+@pytest.fixture
+def collection(index: VectorIndex) -> Collection:
+    made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "model", "1", DIMENSION, index_type="FLAT")
+    index.create(made, uuid4())
+    return made
+
+
+def vectors(seed: int) -> Vectors:
+    made = np.random.default_rng(seed).standard_normal((3, DIMENSION)).astype(np.float32)
+    return Vectors(*(made / np.linalg.norm(made, axis=1, keepdims=True)))
+
+
+def row(collection: Collection, *, bot_id: UUID = BOT, text: str = "An answer.", **metadata: object) -> IndexRow:
+    pair = Pair(uuid4(), 'A "question" \\ with \'quotes\' — 한국어?', text, metadata=Metadata(**metadata))  # type: ignore[arg-type]
+    return make_row(
+        deployment_id=collection.deployment_id,
+        bot_id=bot_id,
+        document_id=DOCUMENT,
+        pair=pair,
+        passage=Passage(uuid4(), 0, text),
+        related_nodes=related_nodes_of([Relation(uuid4(), "see", 0.5)]),
+    )
+
+
+def fill(index: VectorIndex, collection: Collection, rows: Sequence[IndexRow]) -> list[Vectors]:
+    made = [vectors(seed) for seed in range(len(rows))]
+    index.upsert(collection, list(zip(rows, made, strict=True)))
+    return made
+
+
+def test_a_row_comes_back_exactly_as_it_was_written(index: VectorIndex, collection: Collection) -> None:
+    extra = {"n": 3, "f": 2.5, "whole": 1.0, "text": "온라인 \n\t\"x\" ıİ", "list": [1, None, True, {"a": "b"}], "none": None}
+    written = row(
+        collection,
+        text="line\none\t한국어 ğüşıöç 😀",
+        category="a \"quoted\" category",
+        tags=("a b", "50%"),
+        published_at=datetime(2024, 2, 29, 12, tzinfo=UTC),
+        extra=extra,
+    )
+    (sent,) = fill(index, collection, [written])
+    found, back = index.fetch(collection, BOT, [written.passage_id])[written.passage_id]
+    assert found == written
+    assert found.row_hash == written.row_hash
+    assert back.digest == sent.digest
+
+
+def test_writing_the_same_row_again_leaves_one(index: VectorIndex, collection: Collection) -> None:
+    written = row(collection)
+    for _ in range(3):
+        fill(index, collection, [written])
+    assert index.count(collection, BOT) == 1
+
+
+def test_reads_are_confined_to_the_bot_and_the_deployment(index: VectorIndex, collection: Collection) -> None:
+    mine, theirs = row(collection), row(collection, bot_id=uuid4())
+    fill(index, collection, [mine, theirs])
+    ids = [mine.passage_id, theirs.passage_id]
+    assert set(index.fetch(collection, BOT, ids)) == {mine.passage_id}
+    assert index.present(collection, BOT, ids) == {mine.passage_id}
+    assert index.count(collection, BOT) == 1
+    found = index.search(collection, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=10)
+    assert all([candidate.passage_id for candidate in found[field]] == [mine.passage_id] for field in VECTOR_FIELDS)
+
+
+def test_deletes_are_confined_to_the_bot(index: VectorIndex, collection: Collection) -> None:
+    mine, theirs = row(collection), row(collection, bot_id=uuid4())
+    fill(index, collection, [mine, theirs])
+    index.delete(collection, BOT, [mine.passage_id, theirs.passage_id])
+    assert index.is_empty(collection, BOT)
+    assert index.count(collection, theirs.bot_id) == 1
+    index.delete_bot(collection, theirs.bot_id)
+    assert index.is_empty(collection, theirs.bot_id)
+
+
+def test_each_field_is_searched_by_its_own_vector(index: VectorIndex, collection: Collection) -> None:
+    rows = [row(collection) for _ in range(20)]
+    made = fill(index, collection, rows)
+    for place, field in enumerate(VECTOR_FIELDS):
+        wanted = rows[5 + place]
+        query = getattr(made[5 + place], field)
+        found = index.search(collection, BOT, query, fields=[field], limit=3)[field]
+        assert found[0].passage_id == wanted.passage_id
+        assert found[0].qa_id == wanted.qa_id
+        assert found[0].score == pytest.approx(1.0, abs=1e-5)
+        assert [candidate.score for candidate in found] == sorted((c.score for c in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("matching", "expected"),
+    [
+        (Filter(category=("kidney",)), {0}),
+        (Filter(category=("kidney", 'he"art')), {0, 1}),
+        (Filter(category=('x" or bot_id != "',)), set()),
+        (Filter(category=("kidney%",)), set()),
+        (Filter(tags=("a b",)), {0, 1}),
+        (Filter(tags=("a",)), set()),
+        (Filter(published_from=datetime(2023, 1, 1, tzinfo=UTC)), {0}),
+        (Filter(published_to=datetime(2023, 1, 1, tzinfo=UTC)), {1}),
+        (Filter(document_id=(DOCUMENT,)), {0, 1, 2}),
+        (Filter(document_id=(uuid4(),)), set()),
+    ],
+)
+def test_filters_on_scalars(index: VectorIndex, collection: Collection, matching: Filter, expected: set[int]) -> None:
+    rows = [
+        row(collection, category="kidney", tags=("a b",), published_at=datetime(2024, 1, 1, tzinfo=UTC)),
+        row(collection, category='he"art', tags=("a b", "c"), published_at=datetime(2020, 1, 1, tzinfo=UTC)),
+        row(collection),
+    ]
+    fill(index, collection, rows)
+    found = index.search(collection, BOT, vectors(9).question, fields=["question"], limit=10, matching=matching)
+    assert {candidate.passage_id for candidate in found["question"]} == {rows[n].passage_id for n in expected}
+
+
+def test_a_search_among_given_passages(index: VectorIndex, collection: Collection) -> None:
+    rows = [row(collection) for _ in range(5)]
+    made = fill(index, collection, rows)
+    chosen = [rows[1].passage_id, rows[2].passage_id]
+    found = index.search(
+        collection, BOT, made[0].question, fields=["question"], limit=10, passage_ids=chosen
+    )
+    assert {candidate.passage_id for candidate in found["question"]} == set(chosen)
+
+
+def test_creating_again_keeps_the_incarnation(index: VectorIndex, collection: Collection) -> None:
+    first = index.incarnation(collection)
+    assert first is not None
+    assert index.create(collection, uuid4()) == first
+
+
+def test_another_deployment_or_embedder_is_refused(index: VectorIndex, collection: Collection) -> None:
+    for other in (
+        replace(collection, deployment_id=uuid4()),
+        replace(collection, model_id="other"),
+        replace(collection, model_revision="2"),
+    ):
+        with pytest.raises(MismatchError):
+            index.incarnation(other)
+
+
+def test_a_collection_that_is_not_there_says_so(index: VectorIndex, collection: Collection) -> None:
+    missing = replace(collection, name="lockstep_not_there")
+    assert index.incarnation(missing) is None
+    with pytest.raises(CollectionMissingError):
+        index.fetch(missing, BOT, [uuid4()])
+    with pytest.raises(CollectionMissingError):
+        index.upsert(missing, [(row(collection), vectors(1))])
+
+
+def test_a_row_that_cannot_be_held_is_refused(index: VectorIndex, collection: Collection) -> None:
+    good = row(collection)
+    with pytest.raises(RefusedRowError):
+        index.upsert(collection, [(replace(good, category="x" * 600), vectors(1))])
+    short = np.zeros(3, dtype=np.float32)
+    with pytest.raises(RefusedRowError):
+        index.upsert(collection, [(good, Vectors(short, short, short))])
+    assert index.is_empty(collection, BOT)
+
+
+def test_nothing_asked_is_nothing_found(index: VectorIndex, collection: Collection) -> None:
+    assert index.fetch(collection, BOT, []) == {}
+    assert index.present(collection, BOT, []) == set()
+    index.delete(collection, BOT, [])
+
+
+def test_a_server_that_is_away_is_unavailable() -> None:
+    with pytest.raises(StoreUnavailableError):
+        MilvusIndex("http://127.0.0.1:9", timeout_seconds=0.5).ping()
+
+
+@pytest.mark.parametrize("index_type", ["FLAT", "IVF_FLAT", "HNSW", "AUTOINDEX"])
+def test_every_index_type_finds_the_nearest(milvus_server: EmbeddedMilvus, index_type: str) -> None:
+    index = MilvusIndex(milvus_server.uri)
+    parameters = {"IVF_FLAT": {"nlist": 4}, "HNSW": {"M": 16, "efConstruction": 100}}.get(index_type, {})
+    made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "m", "1", DIMENSION, "COSINE", index_type, parameters)
+    index.create(made, uuid4())
+    rows = [row(made) for _ in range(40)]
+    sent = fill(index, made, rows)
+    index.settle(made)
+    found = index.search(made, BOT, sent[7].combined, fields=["combined"], limit=1)["combined"]
+    assert found[0].passage_id == rows[7].passage_id

@@ -1,0 +1,74 @@
+"""Migrations: forward only, safe to run twice and by two at once, clear when something does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+
+from infra import migrate as module
+from infra.local.postgres import EmbeddedPostgres
+from infra.migrate import Migration, migrate, migrations
+from shared.catalog.registry import PostgresRegistry
+from shared.errors import ConfigurationError
+from shared.postgres import PostgresClient
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def empty(postgres_server: EmbeddedPostgres) -> Iterator[PostgresClient]:
+    client = PostgresClient(postgres_server.ensure_database(f"empty_{next(_numbers)}"))
+    yield client
+    client.close()
+
+
+def test_migrating_twice_does_it_once(empty: PostgresClient) -> None:
+    assert migrate(empty) == [migration.name for migration in migrations()]
+    deployment_id = PostgresRegistry(empty, empty).deployment_id()
+    assert migrate(empty) == []
+    assert PostgresRegistry(empty, empty).deployment_id() == deployment_id
+
+
+def test_two_at_once_apply_each_migration_once(empty: PostgresClient) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        applied = [name for names in pool.map(lambda _: migrate(empty), range(4)) for name in names]
+    assert sorted(applied) == [migration.name for migration in migrations()]
+
+
+def test_numbers_follow_one_another() -> None:
+    assert [migration.version for migration in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_an_edited_migration_is_refused(empty: PostgresClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(empty)
+    first, *rest = migrations()
+    edited = Migration(first.version, first.name, first.sql + "\n-- an afterthought")
+    monkeypatch.setattr(module, "migrations", lambda: [edited, *rest])
+    with pytest.raises(ConfigurationError, match="add a new migration"):
+        migrate(empty)
+
+
+def test_a_catalog_of_a_newer_lockstep_is_refused(empty: PostgresClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(empty)
+    monkeypatch.setattr(module, "migrations", lambda: migrations()[:1])
+    with pytest.raises(ConfigurationError, match="newer Lockstep"):
+        migrate(empty)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty: PostgresClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Migration(1, "0001_good.sql", "create table kept (id integer)")
+    bad = Migration(2, "0002_bad.sql", "create table lost (id integer); select no_such_function()")
+    monkeypatch.setattr(module, "migrations", lambda: [good, bad])
+    with pytest.raises(Exception, match="no_such_function"):
+        migrate(empty)
+    tables = empty.transact(lambda tx: tx._connection.run("select tablename from pg_tables where schemaname = 'public'"))
+    assert ["kept"] in tables
+    assert ["lost"] not in tables
+
+
+def test_without_a_schema_the_error_says_what_to_do(empty: PostgresClient) -> None:
+    with pytest.raises(ConfigurationError, match="lockstep migrate"):
+        PostgresRegistry(empty, empty).bots()

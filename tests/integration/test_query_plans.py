@@ -1,0 +1,231 @@
+"""Every query that the product runs is pruned to the bot's partitions and finds its rows by an index.
+
+The plans are Postgres's own, for 50,000 pairs in five bots.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from infra.local.postgres import EmbeddedPostgres
+from shared import postgres
+from shared.analysis import tsquery_of
+from shared.catalog.mapping import filter_parameters
+from shared.catalog.registry import PostgresRegistry
+from shared.domain import Bot, BotSettings, EmbedderModel, Filter
+from shared.postgres import PostgresClient, Transaction
+from tests.conftest import TEMPLATE
+
+BOTS, DOCUMENTS, PAIRS_PER_DOCUMENT = 5, 5_000, 2
+SMALL_TABLES = {"bots", "collections", "deployments", "claims", "schema_migrations"}
+# Statements whose purpose is to touch all rows of one bot, or rows that they are handed.
+WHOLE_BOT = {
+    "snapshot_documents": "a snapshot copies all documents of the bot",
+    "snapshot_generations": "a snapshot copies all generations of the bot",
+    "snapshot_passages": "a snapshot copies all passages of the bot",
+    "snapshot_qa_pairs": "a snapshot copies all pairs of the bot",
+    "snapshot_document_sources": "a snapshot copies all sources of the bot",
+    "snapshot_relations": "a snapshot copies all relations of the bot",
+    "snapshot_query_logs": "a snapshot copies all logs of the bot",
+    "snapshot_analytics": "a snapshot copies all figures of the bot",
+    "snapshot_tombstones": "a snapshot copies all tombstones of the bot",
+    "snapshot_receipts": "a snapshot copies all receipts of the bot",
+    "count_bot_documents": "it counts all documents of the bot",
+    "drop_bot_markers": "it removes all markers of the bot",
+    "overview": "status counts the documents of every bot",
+}
+INCARNATION = UUID(int=1)
+FRAGMENTS = {"pair_filter", "live_membership", "document_status"}
+ABOUT_THE_DATABASE = {
+    "bot_partitions",
+    "partitioned_tables",
+    "database_exists",
+    "applied_migrations",
+    "insert_migration",
+}
+
+FILL = """
+insert into documents (bot_id, document_id, object_key, state, last_generation, live_generation)
+select '{bot}', md5('{bot}d' || d)::uuid, '{slug}/' || lpad(d::text, 6, '0'), 'live', 1, 1
+from generate_series(1, {documents}) d;
+insert into generations (bot_id, document_id, generation, state, version, content_hash, pair_count, passage_count)
+select '{bot}', document_id, 1, 'live', 'v', 'h', {pairs}, {pairs} from documents where bot_id = '{bot}';
+insert into qa_pairs (bot_id, qa_id, since_generation, document_id, external_id, content_hash, question, response,
+                      category, language, tags, published_at, metadata)
+select '{bot}', md5('{bot}q' || d || '-' || p)::uuid, 1, md5('{bot}d' || d)::uuid, d || '-' || p, 'h', 'question ' || p,
+       'response ' || d, 'category ' || (p % 40), 'en', array['tag' || (p % 10)], '2024-01-01', jsonb_build_object('shelf', p)
+from generate_series(1, {documents}) d, generate_series(1, {pairs}) p;
+insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, lexemes)
+select bot_id, md5(qa_id::text)::uuid, document_id, qa_id, 1, 0, response, md5(qa_id::text),
+       to_tsvector('simple', question || ' ' || response || ' w' || (random() * 2000)::int)
+from qa_pairs where bot_id = '{bot}';
+insert into membership select bot_id, document_id, 1, passage_id from passages where bot_id = '{bot}';
+insert into document_sources (bot_id, passage_id, document_id, name, object_path, excerpt)
+select bot_id, passage_id, document_id, 'n', 'p', 'e' from passages where bot_id = '{bot}';
+insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
+select bot_id, qa_id, md5(qa_id::text || 'x')::uuid, 'related', 1, document_id, 1 from qa_pairs where bot_id = '{bot}';
+insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, state, row_hash, vector_digest,
+                     proven_incarnation, delivered_at)
+select p.bot_id, p.passage_id, b.collection_id, p.document_id, 1,
+       case when random() < 0.01 then 'pending' else 'delivered' end, 'h', 'd', '{incarnation}', now()
+from passages p join bots b using (bot_id) where p.bot_id = '{bot}';
+insert into observations (bot_id, document_id, epoch)
+select bot_id, document_id, e from documents, generate_series(1, 3) e where bot_id = '{bot}';
+insert into query_logs (bot_id, query_id, question, response_time_ms, document_ids, created_at)
+select '{bot}', gen_random_uuid(), 'q', 10, array[md5('{bot}d' || (n % {documents} + 1))::uuid], now() - n * interval '1 hour'
+from generate_series(1, 5000) n;
+insert into tombstones (tombstone_id, kind, bot_id, document_id, swept_at)
+select gen_random_uuid(), 'document', '{bot}', gen_random_uuid(), case when n % 50 = 0 then null else now() end
+from generate_series(1, 2000) n;
+insert into receipts (tombstone_id, bot_id, state, counts)
+select tombstone_id, bot_id, case when random() < 0.02 then 'provisional' else 'final' end, '{{}}'
+from tombstones where bot_id = '{bot}' and swept_at is not null;
+"""
+
+
+@pytest.fixture(scope="module")
+def catalog(postgres_server: EmbeddedPostgres) -> Iterator[PostgresClient]:
+    admin = PostgresClient(postgres_server.url())
+    admin.run_alone(f"create database plans template {TEMPLATE}")
+    client = PostgresClient(postgres_server.url("plans"))
+    registry = PostgresRegistry(client, client)
+    model = EmbedderModel("model", "1", 8, 64)
+    collection = registry.ensure_collection(model, metric="COSINE", index_type="FLAT", index_params={})
+    for number in range(BOTS):
+        bot = registry.register_bot(f"bot-{number}", "bot", BotSettings(), collection)
+        sql = FILL.format(
+            bot=bot.bot_id, slug=bot.slug, documents=DOCUMENTS, pairs=PAIRS_PER_DOCUMENT, incarnation=INCARNATION
+        )
+        client.transact(lambda tx, sql=sql: tx.script(sql), timeout_seconds=120)  # type: ignore[misc]
+    client.run_alone("vacuum analyze", timeout_seconds=120)
+    yield client
+    client.close()
+    admin.close()
+
+
+@pytest.fixture(scope="module")
+def bot(catalog: PostgresClient) -> Bot:
+    return PostgresRegistry(catalog, catalog).bots()[2]
+
+
+def parameters(bot: Bot) -> dict[str, Any]:
+    """A value for every parameter that any query has."""
+
+    def known(kind: str, number: int) -> UUID:
+        from hashlib import md5
+
+        return UUID(md5(f"{bot.bot_id}{kind}{number}".encode()).hexdigest())
+
+    document_id, now = known("d", 7), datetime.now(UTC)
+    rows = json.dumps([{"passage_id": str(uuid4()), "qa_id": str(uuid4()), "since_generation": 1, "content_hash": "h"}])
+    wanted = Filter(category=("category 3",), tags=("tag1",), published_from=now, metadata={"shelf": 3})
+    values: dict[str, Any] = {
+        **filter_parameters(wanted),
+        "bot_id": bot.bot_id,
+        "slug": bot.slug,
+        "collection_id": bot.collection.collection_id,
+        "document_id": document_id,
+        "document_ids": [document_id, known("d", 8)],
+        "passage_ids": [uuid4() for _ in range(20)],
+        "qa_ids": [uuid4()],
+        "generations": [1],
+        "object_key": f"{bot.slug}/000007",
+        "query": tsquery_of("w17 w18"),
+        "name": "x",
+        "after": f"{bot.slug}/000100",
+        "state": "live",
+        "pairs": rows,
+        "rows": rows,
+        "proofs": rows,
+        "counts": "{}",
+        "settings": "{}",
+        "progress": "{}",
+        "index_params": "{}",
+        "citations": "[]",
+        "incarnation": INCARNATION,
+    }
+    for integer in (
+        "limit",
+        "considered",
+        "generation",
+        "epoch",
+        "kept",
+        "passages",
+        "size",
+        "feedback",
+        "max_attempts",
+    ):
+        values[integer] = 1
+    for number in ("lease_seconds", "seconds", "age_seconds"):
+        values[number] = 60.0
+    return values
+
+
+def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    text, values_of = postgres._statement(name)
+    defaults = _Defaulting(values)
+    if name in ("proven_passages", "unmarked_passages"):
+        defaults["after"] = UUID(int=1 << 100)
+    if name in ("filtered_lexical_search", "matching_passages", "hydrate"):
+        defaults["document_id"] = None
+    if name == "seal_generation":
+        defaults["pairs"] = 1
+    tx.script("savepoint before")
+    rows = tx._connection.execute_unnamed(f"explain (format json) {text}", values_of(defaults)).rows
+    tx.script("rollback to savepoint before")
+    plan: dict[str, Any] = rows[0][0][0]["Plan"]
+    return plan
+
+
+class _Defaulting(dict[str, Any]):
+    """Parameters that only a few statements have: text, or an id."""
+
+    def __missing__(self, name: str) -> Any:
+        ids = ("_id", "lease_token", "holder", "incarnation")
+        return uuid4() if name.endswith(ids) else "1"
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def query_names() -> list[str]:
+    left_out = FRAGMENTS | ABOUT_THE_DATABASE | WHOLE_BOT.keys()
+    names = [name for name in postgres._queries() if name not in left_out]
+    return [name for name in names if not name.startswith("restore_") and name != "insert_restored_markers"]
+
+
+@pytest.mark.parametrize("name", query_names())
+def test_a_query_is_pruned_and_uses_an_index(catalog: PostgresClient, bot: Bot, name: str) -> None:
+    plan = catalog.transact(lambda tx: plan_of(tx, name, parameters(bot)))
+    others = {other.bot_id.hex for other in PostgresRegistry(catalog, catalog).bots()} - {bot.bot_id.hex}
+    for node in nodes(plan):
+        relation = node.get("Relation Name", "")
+        assert not any(relation.endswith(other) for other in others), f"{name} reads {relation}, of another bot"
+        if node["Node Type"] == "Seq Scan":
+            assert relation in SMALL_TABLES, f"{name} scans {relation} from end to end"
+
+
+def test_what_is_left_out_above_is_there_to_be_left_out() -> None:
+    assert FRAGMENTS | ABOUT_THE_DATABASE | WHOLE_BOT.keys() <= postgres._queries().keys()
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE_BOT.keys() - {"overview"}))
+def test_even_what_copies_a_whole_bot_reads_no_other(catalog: PostgresClient, bot: Bot, name: str) -> None:
+    plan = catalog.transact(lambda tx: plan_of(tx, name, parameters(bot)))
+    read = {node.get("Relation Name", "").rpartition("_")[2] for node in nodes(plan)}
+    others = {other.bot_id.hex for other in PostgresRegistry(catalog, catalog).bots()} - {bot.bot_id.hex}
+    assert not read & others
+
+
+@pytest.mark.parametrize("name", ["restore_documents", "restore_passages", "insert_restored_markers"])
+def test_restoring_writes_into_the_bot_only(name: str) -> None:
+    assert ":bot_id" in postgres._queries()[name]
