@@ -26,5 +26,5 @@ def object_key(slug: str, name: str) -> str:
 
 def split_key(key: str) -> tuple[str, str]:
     """Slug and name of a key; both empty where the key is not of a bot."""
-    slug, slash, name = unicodedata.normalize("NFC", key).partition("/")
-    return (slug, name) if slash and name and not slug.startswith(".") else ("", "")
+    slug, _, name = unicodedata.normalize("NFC", key).partition("/")
+    return (slug, name) if slug and name and not slug.startswith(".") else ("", "")

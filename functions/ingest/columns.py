@@ -40,7 +40,8 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
 def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
     """Part of a pair to the record's own name for it; `chosen` goes before what is found."""
     known = {_fold(name): name for name in reversed(list(names))}
-    found = {part: name for part, wanted in chosen.items() if (name := known.get(_fold(wanted)))}
+    chosen_names = {part: wanted if wanted in names else known.get(_fold(wanted)) for part, wanted in chosen.items()}
+    found = {part: name for part, name in chosen_names.items() if name}
     taken = set(found.values())
     for part, candidates in COLUMN_NAMES.items():
         name = next((known[c] for c in candidates if c in known and known[c] not in taken), None)

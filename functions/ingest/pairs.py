@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,11 @@ from functions.ingest.columns import find_columns
 from functions.ingest.json_values import plain_text, plain_value
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from shared.domain import Metadata, Pair, Relation, qa_id_of
+from shared.rows import clip
 
 HEADING_SEPARATOR = " › "
 ROWS_PER_PAIR = 40  # of a table that holds no questions
+INDEXED_BYTES = 2_000  # of one value; an index of Postgres holds about 2,700 of a whole row
 _METADATA_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
 
 
@@ -71,7 +73,7 @@ class PairMaker:
             qa_id=self._qa_id(key, f"{question}\n{response}"),
             question=question,
             response=response,
-            external_id=external_id,
+            external_id=clip(external_id, INDEXED_BYTES) if external_id else None,
             page=record.page,
             section=record.section,
             is_active=_is_active(values.get("is_active")),
@@ -107,7 +109,8 @@ class PairMaker:
     ) -> Metadata:
         inherited = self._document_metadata()
         texts = {name: plain_text(values.get(name)) or getattr(inherited, name) for name in _METADATA_TEXTS}
-        used = set(found.values()) - ({found["title"]} if "title" in found and "question" in found else set())
+        spare = {found.get(b) for a, b in (("question", "title"), ("response", "text")) if plain_text(values.get(a))}
+        used = set(found.values()) - spare
         own = {name: plain_value(value) for name, value in fields.items() if name not in used}
         own = {name: value for name, value in own.items() if value not in (None, "", [], {})}
         return Metadata(
@@ -120,12 +123,12 @@ class PairMaker:
     def _relations(self, related: Any) -> Iterator[Relation]:
         """`related` names records of the same document by their ids: a list, or text with commas, or objects."""
         items = re.split(r"[,;]", related) if isinstance(related, str) else related
-        for item in items if isinstance(items, list | tuple) else ():
+        for item in items if isinstance(items, list | tuple) else [items]:
             described = item if isinstance(item, Mapping) else {"id": item}
             if target := plain_text(described.get("id")):
                 yield Relation(
                     target_qa_id=qa_id_of(self.document_id, f"id:{target}"),
-                    type=plain_text(described.get("type")) or "related",
+                    type=clip(plain_text(described.get("type")), INDEXED_BYTES) or "related",
                     confidence=_confidence(described.get("confidence")),
                 )
 
@@ -168,10 +171,16 @@ def _moment(value: Any) -> datetime | None:
     text = plain_text(value)
     if not re.search(r"\d{4}", text):  # dateutil would read almost any number as a day of this month
         return None
+    is_day_first = re.match(r"\d{1,2}\.\d{1,2}\.\d{4}", text) is not None  # wherever dots are written between them
     try:
-        return _in_utc(dates.parse(text, default=datetime(1, 1, 1)))
+        return _in_utc(dates.parse(text, default=datetime(1, 1, 1), dayfirst=is_day_first, tzinfos=_zone))
     except (ValueError, OverflowError):
         return None
+
+
+def _zone(name: str | None, offset_seconds: int | None) -> tzinfo | None:
+    """A zone by its offset. A mere name says too little: EST is one of several, and KST is known on some machines only."""
+    return None if offset_seconds is None else timezone(timedelta(seconds=offset_seconds))
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
@@ -190,5 +199,5 @@ def _is_active(value: Any) -> bool:
 def _confidence(value: Any) -> float:
     try:
         return min(1.0, max(0.0, float(value)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 1.0

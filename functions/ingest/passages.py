@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from shared.analysis import tsvector_of
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
-from shared.rows import make_row, related_nodes_of, text_hash_of
+from shared.rows import FIELD_BYTES, clip, make_row, related_nodes_of, text_hash_of
 
 # Best first: a passage ends at the last border of the first kind that leaves it at least half full.
 _BORDERS = (
@@ -37,7 +37,8 @@ def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> S
             passage=passage,
             related_nodes=related_nodes,
         )
-        lexemes = tsvector_of(f"{pair.question}\n{text}")
+        # Postgres takes a megabyte of lexemes at most.
+        lexemes = tsvector_of(f"{clip(pair.question, FIELD_BYTES['question'])}\n{text}")
         staged.append(StagedPassage(passage, row.row_hash, text_hash_of(pair.question, text), lexemes))
     return StagedPair(pair, tuple(staged))
 
@@ -47,10 +48,10 @@ def cut(question: str, response: str, embedder: Embedder) -> Iterator[str]:
     capacity = embedder.token_capacity
     budget = capacity - min(len(embedder.token_spans(question)) + 1, capacity // QUESTION_SHARE)
     spans = embedder.token_spans(response)
-    starts = [start for start, _ in spans]
+    ends = [end for _, end in spans]
     begin = 0
     while begin < len(response):
-        first = bisect_right(starts, begin - 1)
+        first = bisect_right(ends, begin)  # also a token that the piece before has cut in two
         last = first + budget
         limit = len(response) if last >= len(spans) else spans[last][0]
         end = _border(response, begin, min(limit, begin + MAX_PASSAGE_CHARACTERS))

@@ -20,6 +20,8 @@ SENTENCES_PER_PASSAGE = 12
 QUOTED = 3
 MIN_SHARE_OF_BEST = 0.6  # what is less near than this to the question is not worth quoting beside the best
 MIN_SENTENCE_CHARACTERS = 20
+SAME_QUESTION = 0.6  # shared terms of all terms of both
+HEADING_SEPARATOR = " › "
 RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
 LEXICAL_WEIGHT = 0.5
 
@@ -45,16 +47,20 @@ class ExtractiveWriter:
         ]
         if not sentences:
             return WrittenAnswer("", (), abstained=True)
+        if _asks_the_same(question, evidence[0]):
+            quoted = [sentence for sentence in sentences if sentence.number == sentences[0].number][:QUOTED]
+        else:
+            quoted = self._nearest(question, sentences)
+        text = " ".join(f"{sentence.text} [{sentence.number}]" for sentence in quoted)
+        return WrittenAnswer(text, tuple(dict.fromkeys(sentence.number for sentence in quoted)))
+
+    def _nearest(self, question: str, sentences: Sequence[_Sentence]) -> list[_Sentence]:
+        """The best passage first, and within a passage in the order in which it says them."""
         scores = self._scores(question, sentences)
         best = sorted(range(len(sentences)), key=lambda i: -scores[i])[:QUOTED]
         best = [i for i in best if scores[i] >= MIN_SHARE_OF_BEST * scores[best[0]]]
-        # From the best passage first, and within a passage in the order in which it says them.
         first_seen = list(dict.fromkeys(sentences[i].number for i in best))
-        quoted = sorted(
-            (sentences[i] for i in best), key=lambda sentence: (first_seen.index(sentence.number), sentence.place)
-        )
-        text = " ".join(f"{sentence.text} [{sentence.number}]" for sentence in quoted)
-        return WrittenAnswer(text, tuple(first_seen))
+        return sorted((sentences[i] for i in best), key=lambda s: (first_seen.index(s.number), s.place))
 
     def _scores(self, question: str, sentences: Sequence[_Sentence]) -> NDArray[np.float64]:
         import numpy as np
@@ -66,6 +72,13 @@ class ExtractiveWriter:
         discount = [RANK_DISCOUNT * (s.number - 1) for s in sentences]
         scores: NDArray[np.float64] = similarity + LEXICAL_WEIGHT * np.asarray(shared) - np.asarray(discount)
         return scores
+
+
+def _asks_the_same(question: str, evidence: Evidence) -> bool:
+    """Whether the pair's own question is the one that was asked: then its response answers from its first sentence on."""
+    asked = set(terms(question))
+    own = set(terms(evidence.pair.question.rpartition(HEADING_SEPARATOR)[2]))
+    return len(asked & own) >= SAME_QUESTION * max(len(asked | own), 1)
 
 
 def _sentences(text: str, number: int) -> list[_Sentence]:

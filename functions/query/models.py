@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 MAX_QUESTION_CHARACTERS = 8_000
 MAX_TOP_K = 100
 MAX_BATCH_PAIRS = 1_000
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _without_controls(text: object) -> object:
+    return _CONTROLS.sub(" ", text) if isinstance(text, str) else text
+
+
+def _no_controls(text: str) -> str:
+    if _CONTROLS.search(text):
+        raise ValueError("control characters are not allowed here")
+    return text
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Question = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS),
+    BeforeValidator(_without_controls),
+]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_no_controls)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=100)]
 Json = dict[str, Any]
 
@@ -146,7 +164,7 @@ class FilterIn(Model):
     tags: Labels | None = None
     published_from: datetime | None = None
     published_to: datetime | None = None
-    metadata: Annotated[Json, Field(min_length=1, max_length=20)] | None = Field(
+    metadata: Annotated[dict[Label, Any], Field(min_length=1, max_length=20)] | None = Field(
         default=None, description="fields of the record itself that must be there with these values"
     )
 

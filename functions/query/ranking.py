@@ -36,18 +36,26 @@ def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] 
     """All candidates, best first. A pair counts once per list, by its best passage, so that long answers do not crowd."""
     scores: dict[UUID, float] = {}
     signals: dict[UUID, dict[str, float]] = {}
-    documents: dict[UUID, UUID] = {}
+    found: dict[UUID, Candidate] = {}
     for name, candidates in lists.items():
         pairs_before: set[UUID] = set()
-        for candidate in candidates:
-            passage_id = candidate.passage_id
+        for passage_id, candidate in _first_of_each(candidates).items():
             pairs_before.add(candidate.qa_id)
             rank = len(pairs_before)
             scores[passage_id] = scores.get(passage_id, 0.0) + weights[name] / (RRF_CONSTANT + rank)
             signals.setdefault(passage_id, {})[name] = candidate.score
-            documents[passage_id] = candidate.document_id
-    order = sorted(scores, key=lambda passage_id: (-scores[passage_id], passage_id))
-    return [Ranked(p, documents[p], scores[p], signals[p]) for p in order]
+            found[passage_id] = candidate
+    # Of equal scores the order must not depend on ids that change with every generation.
+    order = sorted(scores, key=lambda passage_id: (-scores[passage_id], found[passage_id].qa_id, passage_id))
+    return [Ranked(p, found[p].document_id, scores[p], signals[p]) for p in order]
+
+
+def _first_of_each(candidates: Iterable[Candidate]) -> dict[UUID, Candidate]:
+    """By passage; a list that was put together from two searches may name one twice."""
+    found: dict[UUID, Candidate] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.passage_id, candidate)
+    return found
 
 
 def group_by_pair(ranked: Iterable[Ranked], evidence: Mapping[UUID, Evidence]) -> list[Hit]:

@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
 from shared.domain import VECTOR_FIELDS, Bot, Candidate, Evidence, Filter
+from shared.errors import CollectionMissingError
 from shared.ports import Embedder, ReadingCatalog, VectorIndex
+from shared.telemetry import logger
+
+if TYPE_CHECKING:
+    from shared.domain import Vector
 
 FIRST_LIMIT = 50  # candidates per search
 CANDIDATES_PER_HIT = 5
@@ -64,6 +70,8 @@ class Retrieval:
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(bot, question, limit, matching, passage_ids, clock)
             result = self._decide(bot, question, lists, top_k, matching, clock)
+            if not lists.keys() & set(VECTOR_FIELDS):
+                return replace(result, is_complete=False)
             may_have_more = any(len(candidates) >= limit for candidates in lists.values())
             if len(result.hits) == top_k or not may_have_more:
                 return result
@@ -98,7 +106,14 @@ class Retrieval:
         with clock.measure("embed"):
             vector = self._embedder().embed_query(question)
         with clock.measure("index"):
-            lists = self._index.search(
+            lists = self._nearest(bot, vector, limit, matching, passage_ids)
+        return lists | {"lexical": by_words.result()}
+
+    def _nearest(
+        self, bot: Bot, vector: Vector, limit: int, matching: Filter, passage_ids: Sequence[UUID] | None
+    ) -> dict[str, list[Candidate]]:
+        try:
+            return self._index.search(
                 bot.collection,
                 bot.bot_id,
                 vector,
@@ -107,7 +122,10 @@ class Retrieval:
                 matching=matching,
                 passage_ids=passage_ids,
             )
-        return lists | {"lexical": by_words.result()}
+        except CollectionMissingError:
+            # Until sync has rebuilt it, words find what they can.
+            logger().warning("the collection is missing: searching by words alone", bot=bot.slug)
+            return {}
 
     def _decide(
         self,
@@ -124,7 +142,7 @@ class Retrieval:
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
             narrowed = replace(matching, document_id=tuple(stale))
             again = self._propose(bot, question, FIRST_LIMIT, narrowed, None, clock)
-            ranked = fuse({name: [*again[name], *candidates] for name, candidates in lists.items()})
+            ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
             evidence = self._hydrate(bot, ranked, top_k, matching, clock)
         looked_at = ranked[: self._depth(top_k)]
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)

@@ -34,7 +34,7 @@ class HintQueue:
         self._bucket = bucket
         self._condition = threading.Condition()
         self._heap: list[Message] = []
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, Message] = {}
         self._numbers = itertools.count()
         self.sync_asked = threading.Event()
 
@@ -56,7 +56,7 @@ class HintQueue:
             taken: list[Message] = []
             while self._heap and len(taken) < limit and self._heap[0].due <= time.monotonic():
                 message = heapq.heappop(self._heap)
-                self._waiting.discard(message.key)
+                del self._waiting[message.key]
                 taken.append(message)
             return taken
 
@@ -89,9 +89,14 @@ class HintQueue:
         return {"Records": records}
 
     def _put(self, key: str, *, delay_seconds: float, receives: int) -> None:
+        message = Message(time.monotonic() + delay_seconds, next(self._numbers), key, receives)
         with self._condition:
-            if key in self._waiting:
+            waiting = self._waiting.get(key)
+            if waiting is not None and waiting.due <= message.due:
                 return
-            self._waiting.add(key)
-            heapq.heappush(self._heap, Message(time.monotonic() + delay_seconds, next(self._numbers), key, receives))
+            if waiting is not None:  # for another attempt: news of the object need not wait for that
+                self._heap.remove(waiting)
+                heapq.heapify(self._heap)
+            self._waiting[key] = message
+            heapq.heappush(self._heap, message)
             self._condition.notify()

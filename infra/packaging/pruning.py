@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-STAND_IN = Path(__file__).parent / "stand_in"
+_OTHER_UTILITIES = (
+    *("auth_alpha", "batch", "circuit_breaker", "data_classes", "data_masking", "feature_flags"),
+    *("idempotency", "kafka", "parameters", "parser"),
+)
 
-# Patterns below the folder that the distributions were installed into.
+# Patterns below the folder that the distributions were installed into. tests/infra/test_package.py imports from the
+# package whatever the functions import; who needs something of this list takes it off.
 NEVER_OPENED = (
     "bin",
     "**/tests",
     # For compilers and type checkers.
     *(f"**/*.{suffix}" for suffix in ("a", "c", "cpp", "h", "hpp", "pxd", "pxi", "pyi", "pyx")),
     "**/py.typed",
-    # A copy of the library for programs in C: the Python module holds it already. The rest prepares models.
+    # A copy of the library for programs in C: the Python module holds it already. The others prepare models.
     "onnxruntime/capi/libonnxruntime.so.*",
     *(f"onnxruntime/{part}" for part in ("backend", "datasets", "quantization", "tools", "transformers")),
     "onnxruntime/ThirdPartyNotices.txt",
-    "numpy/f2py",
-    "numpy/_core/lib",
-    # python-docx needs etree alone.
+    *(f"numpy/{part}" for part in ("f2py", "polynomial", "random", "testing", "_core/lib", "_core/_simd.*")),
+    "pymilvus/bulk_writer",
+    # The logger is all that is used.
+    *(f"aws_lambda_powertools/{part}" for part in ("event_handler", *(f"utilities/{it}" for it in _OTHER_UTILITIES))),
+    # python-docx needs etree alone, and its templates for new documents not at all.
     *(f"lxml/{part}" for part in ("html", "includes", "isoschematron", "objectify*")),
+    "docx/templates/default-docx-template",
     "pypdfium2_cli",
     "fastapi_offline/static/redoc*",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "pydantic/v1",
 )
 AWS_SERVICES = ("s3", "sqs")  # of some four hundred that botocore describes
 
@@ -34,24 +42,43 @@ AWS_SERVICES = ("s3", "sqs")  # of some four hundred that botocore describes
 ASKED_FOR = ("httpcore2", "httpx2", "opentelemetry_api", "pg8000", "scramp")
 _LICENCE = re.compile(r"(licen[cs]e|notice|copying|authors)", re.IGNORECASE)
 
+STAND_INS = {"pandas": "pandas", "pydantic_v1.py": "pydantic/v1.py"}
 
-def prune(folder: Path) -> None:
-    """Remove it from `folder`. Licences move to the folder `licenses` in it."""
+
+def prune(folder: Path, *, licences: Path) -> None:
+    """Remove it from `folder`. The distributions' licences go to a folder of their own."""
     for record in sorted(folder.glob("*.dist-info")):
-        _keep_licences(record, folder / "licenses" / record.name.split("-")[0])
+        _keep_licences(record, licences / record.name.split("-")[0])
         _reduce_record(record)
     for pattern in NEVER_OPENED:
         for path in list(folder.glob(pattern)):
             _remove(path)
-    for path in (folder / "botocore" / "data").glob("*/"):
+    for package in ("boto3", "botocore"):
+        _keep_services(folder / package / "data")
+
+
+def add_stand_ins(folder: Path) -> None:
+    """Put the small modules where the large ones would be."""
+    source = Path(__file__).parent / "stand_in"
+    for name, place in STAND_INS.items():
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source / name, folder / place)
+
+
+def _keep_services(data: Path) -> None:
+    """Leave what describes the services that are used. Each client parses the whole list of endpoints."""
+    for path in data.glob("*/"):
         if path.name not in AWS_SERVICES:
             _remove(path)
-
-
-def add_stand_in(folder: Path) -> None:
-    """Put the stand-in for pandas where the real one would be."""
-    shutil.copytree(STAND_IN, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "__init__.py").unlink()
+    endpoints = data / "endpoints.json"
+    if endpoints.exists():
+        known = json.loads(endpoints.read_text("utf-8"))
+        for partition in known["partitions"]:
+            services = partition["services"]
+            partition["services"] = {name: services[name] for name in AWS_SERVICES if name in services}
+        endpoints.write_text(json.dumps(known), "utf-8")
 
 
 def _keep_licences(record: Path, target: Path) -> None:
@@ -78,4 +105,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

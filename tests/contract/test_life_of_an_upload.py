@@ -104,11 +104,17 @@ def test_a_delete_stops_answers_at_once_and_leaves_a_receipt(world: World) -> No
     bot = world.refreshed()
     assert world.index.is_empty(bot.collection, bot.bot_id)
     (receipt,) = world.delivery.receipts(bot.bot_id, 10)
-    assert (receipt["state"], receipt["kind"], receipt["counts"]) == ("provisional", "document", {"pairs": 2, "passages": 2})
+    assert (receipt["state"], receipt["kind"], receipt["counts"]) == (
+        "provisional",
+        "document",
+        {"pairs": 2, "passages": 2},
+    )
 
 
 def test_a_receipt_becomes_final_after_a_second_look(world: World) -> None:
-    world.objects.put(".lockstep/deployment.json", b'{"deployment_id": "%s"}' % str(world.registry.deployment_id()).encode())
+    world.objects.put(
+        ".lockstep/deployment.json", b'{"deployment_id": "%s"}' % str(world.registry.deployment_id()).encode()
+    )
     world.put("faq.csv", FAQ)
     world.remove("faq.csv")
     world.sync(second_look_seconds=3600)

@@ -11,14 +11,28 @@ import httpx2
 import pytest
 
 from shared.aws import S3ObjectStore
-from shared.errors import ConfigurationError, InvalidInputError, NotFoundError, ObjectChangedError, StoreUnavailableError
+from shared.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    NotFoundError,
+    ObjectChangedError,
+    StoreUnavailableError,
+)
 from shared.folder import FolderObjectStore
 from shared.ports import ObjectStore
 from shared.testing import InMemoryObjectStore
 from tests.conftest import ROOT
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, s3_server
 
-NAMES = ["plain.txt", "with space.txt", "a+b%20c.txt", "quote's \"x\".txt", "한국어/문서.txt", "Böbrek/ıİ.md", "a&b=c#d?.txt"]
+NAMES = [
+    "plain.txt",
+    "with space.txt",
+    "a+b%20c.txt",
+    'quote\'s "x".txt',
+    "한국어/문서.txt",
+    "Böbrek/ıİ.md",
+    "a&b=c#d?.txt",
+]
 
 
 @pytest.fixture(scope="module")

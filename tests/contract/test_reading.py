@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,11 +12,40 @@ from shared.domain import Filter, QueryLog
 from shared.errors import NotFoundError
 from tests.worlds import World
 
-RECORDS = """\
-{"id": "a", "question": "How is dialysis done?", "answer": "The blood is filtered.", "category": "kidney", "tags": ["treatment", "50% off"], "language": "en", "date": "2024-03-01", "shelf": {"row": 3}, "copies": 2}
-{"id": "b", "question": "How is diabetes treated?", "answer": "With insulin or tablets.", "category": "hormones", "tags": ["treatment"], "language": "en", "date": "2020-01-01", "copies": 2.5}
-{"id": "c", "question": "Diyaliz nasıl yapılır?", "answer": "Kan süzülür.", "category": "kidney", "tags": [], "language": "tr"}
-"""
+RECORDS = "\n".join(
+    json.dumps(record, ensure_ascii=False)
+    for record in (
+        {
+            "id": "a",
+            "question": "How is dialysis done?",
+            "answer": "The blood is filtered.",
+            "category": "kidney",
+            "tags": ["treatment", "50% off"],
+            "language": "en",
+            "date": "2024-03-01",
+            "shelf": {"row": 3},
+            "copies": 2,
+        },
+        {
+            "id": "b",
+            "question": "How is diabetes treated?",
+            "answer": "With insulin or tablets.",
+            "category": "hormones",
+            "tags": ["treatment"],
+            "language": "en",
+            "date": "2020-01-01",
+            "copies": 2.5,
+        },
+        {
+            "id": "c",
+            "question": "Diyaliz nasıl yapılır?",
+            "answer": "Kan süzülür.",
+            "category": "kidney",
+            "tags": [],
+            "language": "tr",
+        },
+    )
+)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def vectors(seed: int) -> Vectors:
 
 
 def row(collection: Collection, *, bot_id: UUID = BOT, text: str = "An answer.", **metadata: object) -> IndexRow:
-    pair = Pair(uuid4(), 'A "question" \\ with \'quotes\' — 한국어?', text, metadata=Metadata(**metadata))  # type: ignore[arg-type]
+    pair = Pair(uuid4(), "A \"question\" \\ with 'quotes' — 한국어?", text, metadata=Metadata(**metadata))  # type: ignore[arg-type]
     return make_row(
         deployment_id=collection.deployment_id,
         bot_id=bot_id,
@@ -61,11 +61,18 @@ def fill(index: VectorIndex, collection: Collection, rows: Sequence[IndexRow]) -
 
 
 def test_a_row_comes_back_exactly_as_it_was_written(index: VectorIndex, collection: Collection) -> None:
-    extra = {"n": 3, "f": 2.5, "whole": 1.0, "text": "온라인 \n\t\"x\" ıİ", "list": [1, None, True, {"a": "b"}], "none": None}
+    extra = {
+        "n": 3,
+        "f": 2.5,
+        "whole": 1.0,
+        "text": '온라인 \n\t"x" ıİ',
+        "list": [1, None, True, {"a": "b"}],
+        "none": None,
+    }
     written = row(
         collection,
         text="line\none\t한국어 ğüşıöç 😀",
-        category="a \"quoted\" category",
+        category='a "quoted" category',
         tags=("a b", "50%"),
         published_at=datetime(2024, 2, 29, 12, tzinfo=UTC),
         extra=extra,
@@ -148,9 +155,7 @@ def test_a_search_among_given_passages(index: VectorIndex, collection: Collectio
     rows = [row(collection) for _ in range(5)]
     made = fill(index, collection, rows)
     chosen = [rows[1].passage_id, rows[2].passage_id]
-    found = index.search(
-        collection, BOT, made[0].question, fields=["question"], limit=10, passage_ids=chosen
-    )
+    found = index.search(collection, BOT, made[0].question, fields=["question"], limit=10, passage_ids=chosen)
     assert {candidate.passage_id for candidate in found["question"]} == set(chosen)
 
 
@@ -204,7 +209,9 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 def test_every_index_type_finds_the_nearest(milvus_server: EmbeddedMilvus, index_type: str) -> None:
     index = MilvusIndex(milvus_server.uri)
     parameters = {"IVF_FLAT": {"nlist": 4}, "HNSW": {"M": 16, "efConstruction": 100}}.get(index_type, {})
-    made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "m", "1", DIMENSION, "COSINE", index_type, parameters)
+    made = Collection(
+        uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "m", "1", DIMENSION, "COSINE", index_type, parameters
+    )
     index.create(made, uuid4())
     rows = [row(made) for _ in range(40)]
     sent = fill(index, made, rows)

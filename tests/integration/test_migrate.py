@@ -64,7 +64,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: PostgresClient, mon
     monkeypatch.setattr(module, "migrations", lambda: [good, bad])
     with pytest.raises(Exception, match="no_such_function"):
         migrate(empty)
-    tables = empty.transact(lambda tx: tx._connection.run("select tablename from pg_tables where schemaname = 'public'"))
+    tables = empty.transact(
+        lambda tx: tx._connection.run("select tablename from pg_tables where schemaname = 'public'")
+    )
     assert ["kept"] in tables
     assert ["lost"] not in tables
 

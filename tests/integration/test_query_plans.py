@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import md5
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -118,9 +119,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
     """A value for every parameter that any query has."""
 
     def known(kind: str, number: int) -> UUID:
-        from hashlib import md5
-
-        return UUID(md5(f"{bot.bot_id}{kind}{number}".encode()).hexdigest())
+        return UUID(md5(f"{bot.bot_id}{kind}{number}".encode(), usedforsecurity=False).hexdigest())
 
     document_id, now = known("d", 7), datetime.now(UTC)
     rows = json.dumps([{"passage_id": str(uuid4()), "qa_id": str(uuid4()), "since_generation": 1, "content_hash": "h"}])

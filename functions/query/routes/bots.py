@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from uuid import uuid4
 
 from fastapi import APIRouter, Query
 
@@ -25,6 +26,9 @@ def create_bot(body: BotIn, services: ServicesOf) -> BotOut:
         index_type=index_type,
         index_params=index_params,
     )
+    incarnation = services.index.create(collection, uuid4())
+    if incarnation != collection.incarnation:
+        services.registry.set_incarnation(collection, incarnation)
     settings = BotSettings(**body.settings.model_dump())
     return _out(services.registry.register_bot(body.slug, body.name or body.slug, settings, collection))
 

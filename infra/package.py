@@ -1,0 +1,183 @@
+"""Builds what is deployed: the layer and the four functions, as folders and as zips.
+
+    python -m infra.package                  # both of the cloud's architectures below dist/
+    python -m infra.package --host           # for this interpreter and machine: what the tests run
+
+The dependencies come from pyproject.toml at the versions of constraints.txt. They are fetched again only when one of
+those files, or how a package is made, has changed; the project's own code is copied each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.packaging.archive import MIB, Part, check_sizes, make_archive
+from infra.packaging.bytecode import compile_tree, find_interpreter
+from infra.packaging.dependencies import LAYER, install, needed, read_constraints, read_requirements, resolve
+from infra.packaging.pruning import add_stand_ins, prune
+from infra.packaging.target import MACHINES, Target
+from layers.model.build import RECORD, ensure_model
+from shared.errors import LockstepError
+
+ROOT = Path(__file__).parent.parent
+FUNCTIONS = ("ingest", "query", "sync", "backup")
+MODEL = Path(".lockstep/model")
+PLACES = {LAYER: "/opt/python"} | dict.fromkeys(FUNCTIONS, "/var/task")  # where the cloud unpacks them
+_TESTS_ONLY = ("__pycache__", "testing")
+
+Say = Callable[[str], None]
+
+
+def build_package(target: Target, out: Path, *, model: Path = MODEL, say: Say = print) -> list[Part]:
+    """Build everything for one target below `out`; returns the layer and the functions.
+
+    Raises PackagingError, also when a function with the layer is too large, and what ensure_model raises.
+    """
+    folder = out / target.name
+    parts = {name: Part(name, folder / name) for name in (LAYER, *FUNCTIONS)}
+    interpreter = find_interpreter(target)
+    with _held(folder):
+        _place_dependencies(folder, parts, target, interpreter, say)
+        _place_code(parts, interpreter)
+        _place_model(ensure_model(model), parts[LAYER].folder / "model")
+        check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
+        for part in parts.values():
+            make_archive(part)
+    if interpreter is None:
+        say(f"Not compiled ahead of time: there is no Python {target.python} on PATH. Cold starts take longer.")
+    return list(parts.values())
+
+
+def _place_dependencies(
+    folder: Path, parts: dict[str, Part], target: Target, interpreter: str | None, say: Say
+) -> None:
+    environment = target.marker_environment()
+    requirements = read_requirements(ROOT / "pyproject.toml", FUNCTIONS)
+    constraints = read_constraints(ROOT / "constraints.txt", environment)
+    stamp, inputs = folder / "dependencies.sha256", _digest_of(requirements, constraints, target, interpreter)
+    if stamp.exists() and stamp.read_text() == inputs:
+        say(f"{target.name}: the dependencies are as they were")
+        return
+    stamp.unlink(missing_ok=True)
+    say(f"{target.name}: choosing the dependencies")
+    resolved = resolve([text for texts in requirements.values() for text in texts], constraints, target)
+    in_layer = needed(requirements[LAYER], resolved, environment)
+    for name, part in parts.items():
+        wanted = needed(requirements[name], resolved, environment)
+        say(f"{target.name}: installing what {name} needs")
+        shutil.rmtree(part.folder, ignore_errors=True)
+        site = part.folder / "python" if name == LAYER else part.folder
+        install([item for key, item in wanted.items() if name == LAYER or key not in in_layer], site, target)
+        prune(site, licences=part.folder / "licenses")
+        if name == LAYER:
+            add_stand_ins(site)
+        _compile(site, interpreter, name)
+    stamp.write_text(inputs)
+
+
+def _place_code(parts: dict[str, Part], interpreter: str | None) -> None:
+    _copy_code(ROOT / "shared", parts[LAYER].folder / "python" / "shared")
+    _compile(parts[LAYER].folder / "python" / "shared", interpreter, LAYER, "shared")
+    for name in FUNCTIONS:
+        code = parts[name].folder / "functions"
+        _copy_code(ROOT / "functions" / name, code / name)
+        shutil.copyfile(ROOT / "functions" / "__init__.py", code / "__init__.py")
+        _compile(code, interpreter, name, "functions")
+
+
+def _copy_code(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*_TESTS_ONLY))
+
+
+def _compile(folder: Path, interpreter: str | None, part: str, below: str = "") -> None:
+    if interpreter:
+        compile_tree(folder, interpreter=interpreter, place=f"{PLACES[part]}/{below}".rstrip("/"))
+
+
+def _place_model(model: Path, target: Path) -> None:
+    names = [*json.loads((model / RECORD).read_text("utf-8"))["files"], RECORD]
+    target.mkdir(exist_ok=True)
+    for path in target.iterdir():
+        if path.name not in names:
+            path.unlink()
+    for name in names:
+        shutil.copyfile(model / name, target / name)
+
+
+def _digest_of(
+    requirements: dict[str, list[str]], constraints: list[str], target: Target, interpreter: str | None
+) -> str:
+    """Changes with everything that the installed and pruned dependencies depend on."""
+    how = sorted((ROOT / "infra" / "packaging").rglob("*.py"))
+    sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in how]
+    said = [requirements, constraints, repr(target), bool(interpreter), sources]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """One build of a target at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def table(parts: Sequence[Part]) -> str:
+    """What each part weighs."""
+    rows = [f"{part.name:10}{part.size / MIB:10.1f}{part.archive_size / MIB:10.1f}  {part.archive}" for part in parts]
+    return "\n".join([f"{'part':10}{'MiB':>10}{'zip MiB':>10}", *rows])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    chosen = tuple(MACHINES) if options.arch == "all" else (options.arch,)
+    targets = [Target.host()] if options.host else [Target(options.python, name) for name in chosen]
+    begin = time.monotonic()
+    try:
+        for target in targets:
+            parts = build_package(target, options.out, model=options.model, say=_tell)
+            print(f"\n{target.name}\n{table(parts)}\n")
+    except LockstepError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Built in {time.monotonic() - begin:.0f} s.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.package",
+        description="Build what is deployed: one layer (dependencies, shared code, model) and the four functions.",
+        epilog="Then: osls deploy. It takes the zips of the architecture that its parameter `architecture` names.",
+    )
+    parser.add_argument(
+        "--python", default="3.13", metavar="X.Y", help="the version that runs it (default: %(default)s)"
+    )
+    parser.add_argument("--arch", choices=(*MACHINES, "all"), default="all", help="for which machine (default: both)")
+    parser.add_argument("--out", type=Path, default=Path("dist"), help="the folder to build in (default: %(default)s)")
+    parser.add_argument(
+        "--model", type=Path, default=MODEL, metavar="FOLDER",
+        help="the embedder: the default one is built there if it holds none (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--host", action="store_true", help="for this interpreter and machine: what the tests run")
+    return parser
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+"""A new user's first hour: start, upload, ask, change, delete, kill, start, back up, wipe, restore, all by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from infra.local.milvus import free_port
+
+LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
+
+
+class Laptop:
+    """`lockstep up` in a process of its own, and the command line against it."""
+
+    def __init__(self, state: Path, model: Path) -> None:
+        self.state = state
+        self.port = free_port()
+        self.environment = {**CLEAN, "LOCKSTEP_MODEL_PATH": str(model), "LOCKSTEP_STATE": str(state)}
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *arguments: str) -> str:
+        """Start and wait until it says that it is up; returns what it said until then."""
+        self.process = subprocess.Popen(
+            [LOCKSTEP, "up", "--port", str(self.port), *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if "runs until Ctrl-C" in line:
+                return said
+        raise AssertionError(f"it ended with {self.process.wait()}:\n{said}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    def run(self, *arguments: str, expect: int = 0) -> str:
+        """A command; its output, after checking its exit code."""
+        done = subprocess.run([LOCKSTEP, *arguments], env=self.environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == expect, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def ask(self, question: str, bot: str = "library", expect: int = 0) -> str:
+        return self.run("ask", bot, question, expect=expect)
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", expect=expect))
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Laptop]:
+    made = Laptop(tmp_path_factory.mktemp("laptop") / "state", model_folder)
+    made.start()
+    yield made
+    if made.process is not None:
+        made.stop()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    (folder / "guides").mkdir(parents=True)
+    (folder / "guides" / "rules.md").write_text("# House rules\n\n## Dogs\n\nDogs wait at the door, on a leash.\n")
+    (folder / "faq.csv").write_text(
+        "id,question,answer,category\n"
+        "card,How do I get a library card?,Bring an identity card to the desk; the library card is free.,members\n"
+        "fine,What does a late book cost?,Fifty cents for each day.,members\n"
+    )
+    (folder / "çalışma saatleri.txt").write_text("Kütüphane hafta içi dokuzdan altıya kadar açıktır.")
+    return folder
+
+
+def wait_for(what: Any, *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def test_the_sample_can_be_asked_in_three_languages(laptop: Laptop) -> None:
+    wait_for(lambda: len(laptop.json("documents", "list", "demo", "--in", "live")) == 4)
+    assert "200 kilometres" in laptop.ask("How often should I oil the chain?", bot="demo")
+    assert "4,0 bar" in laptop.ask("Lastik basıncı ne kadar olmalı?", bot="demo")
+    assert "14유로" in laptop.ask("펑크를 수리하는 비용은 얼마인가요?", bot="demo")
+
+
+def test_the_first_hour(laptop: Laptop, files: Path, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "library", "--name", "Town library")
+    assert "3 uploaded, 3 live, 0 not" in laptop.run("upload", "library", str(files), "--wait")
+    assert "the library card is free" in laptop.ask("How do I get a library card?")
+    assert "guides/rules.md" in laptop.ask("May I bring my dog?")
+    assert "dokuzdan altıya" in laptop.ask("Kütüphane saat kaçta açıktır?")
+
+    # Change one, and delete one.
+    changed = (files / "faq.csv").read_text().replace("Fifty cents", "Eighty cents")
+    (files / "faq.csv").write_text(changed)
+    laptop.run("upload", "library", str(files / "faq.csv"), "--wait")
+    answer = laptop.ask("What does a late book cost?")
+    assert "Eighty cents" in answer
+    assert "Fifty" not in answer
+    laptop.run("documents", "delete", "library", "guides/rules.md")
+    assert "leash" not in laptop.run("search", "library", "May I bring my dog?")
+
+    # kill -9, and start again.
+    assert laptop.process is not None
+    laptop.stop(signal.SIGKILL)
+    laptop.start()
+    assert "Eighty cents" in laptop.ask("What does a late book cost?")
+    wait_for(lambda: "leash" not in laptop.run("search", "library", "May I bring my dog?"))
+    assert [report["missing"] + report["corrupt"] + report["orphaned"] for report in laptop.json("verify")] == [0, 0]
+
+    # Back up, wipe, restore.
+    safe = (tmp_path / "safe").as_uri()
+    assert "2 bots" in laptop.run("backup", "--at", safe)
+    assert laptop.stop() == 0
+    shutil.rmtree(laptop.state)
+    said = laptop.start("--restore", safe)
+    assert "Restored: demo, library." in said
+    assert "Eighty cents" in laptop.ask("What does a late book cost?")
+    assert "dokuzdan altıya" in laptop.ask("Kütüphane saat kaçta açıktır?")
+    assert "leash" not in laptop.run("search", "library", "May I bring my dog?")
+    # The restored bucket lives on: changing a file in it changes the answer.
+    (laptop.state / "bucket" / "library" / "faq.csv").write_text(changed.replace("Eighty", "Ninety"))
+    wait_for(lambda: "Ninety cents" in laptop.ask("What does a late book cost?"))
+
+
+def test_a_file_that_is_copied_into_the_bucket_is_found_and_one_that_is_removed_is_not(laptop: Laptop) -> None:
+    laptop.run("bots", "create", "folder")
+    place = laptop.state / "bucket" / "folder" / "sub"
+    place.mkdir(parents=True)
+    (place / "note.txt").write_text("The spare key hangs behind the blue cupboard.")
+    wait_for(lambda: "blue cupboard" in laptop.run("search", "folder", "Where is the spare key?"))
+    shutil.rmtree(place)
+    wait_for(lambda: "Nothing was found" in laptop.run("search", "folder", "Where is the spare key?"))
+
+
+def test_a_large_file_goes_the_presigned_way(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "large")
+    lines = (f"Line {n} of the large file tells of shelf {n % 97}.\n\n" + "filler " * 700 for n in range(900))
+    (tmp_path / "large.txt").write_text("".join(lines))
+    assert (tmp_path / "large.txt").stat().st_size > 4_000_000
+    laptop.run("upload", "large", str(tmp_path / "large.txt"))
+    wait_for(lambda: laptop.json("documents", "list", "large") != [])
+    laptop.run("bots", "delete", "large", "--yes")
+
+
+def test_a_rejected_file_makes_the_upload_fail_with_its_reason(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "rejects")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    said = laptop.run("upload", "rejects", str(tmp_path / "broken.pdf"), "--wait", expect=1)
+    assert "broken.pdf: rejected: " in said
+
+
+def test_an_upload_url_cannot_be_bent(laptop: Laptop) -> None:
+    laptop.run("bots", "create", "bent")
+    upload = httpx2.post(f"{laptop.url}/bots/bent/uploads", json={"name": "a.txt", "size": 5}).json()
+    assert httpx2.put(upload["url"].replace("a.txt", "b.txt"), content=b"12345").status_code == 403
+    assert httpx2.put(upload["url"], content=b"123456").status_code == 400
+    assert httpx2.put(upload["url"], content=b"12345").status_code == 200
+
+
+def test_other_hosts_and_origins_are_refused(laptop: Laptop) -> None:
+    assert httpx2.get(f"{laptop.url}/bots", headers={"Host": "evil.example"}).status_code == 421
+    assert httpx2.get(f"{laptop.url}/bots", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> None:
+    assert f"already, at {laptop.url}" in laptop.run("up", "--port", str(free_port()), expect=1)
+
+
+def test_a_taken_port_is_told(laptop: Laptop, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} on 127.0.0.1 is taken" in laptop.run(
+            "up", "--state", str(tmp_path / "other"), "--port", port, expect=1
+        )
+
+
+def test_a_damaged_state_folder_is_told(laptop: Laptop, tmp_path: Path) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "something").write_text("else")
+    said = laptop.run("up", "--state", str(tmp_path / "damaged"), "--port", str(free_port()), expect=1)
+    assert "is not a state folder of Lockstep, or a damaged one" in said
+
+
+def test_a_damaged_database_is_told_with_the_servers_own_words(model_folder: Path, tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "state", model_folder)
+    laptop.start()
+    laptop.stop()
+    (laptop.state / "postgres" / "data" / "global" / "pg_control").write_bytes(b"damaged")
+    said = laptop.run("up", "--port", str(laptop.port), expect=1)
+    assert "Postgres ended while starting" in said
+    assert "pg_control" in said
+
+
+def test_no_child_outlives_its_parent(model_folder: Path, tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "state", model_folder)
+    laptop.start()
+    laptop.stop(signal.SIGKILL)
+    wait_for(lambda: not _processes_of(laptop.state))
+
+
+def _processes_of(state: Path) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "stat=,command="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(state) in line and not line.startswith("Z")]
+
+
+def test_without_an_instance_the_command_says_how_to_start_one(tmp_path: Path, model_folder: Path) -> None:
+    nobody = Laptop(tmp_path / "nothing", model_folder)
+    assert "lockstep up" in nobody.run("bots", "list", expect=1)
+    assert "lockstep up" in nobody.run("sync", expect=1)
+    assert "Could not tell" in nobody.run("verify", expect=2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["up", "ask", "search", "upload", "documents", "bots", "migrate", "sync", "backup", "restore", "verify", "status"],
+)
+def test_every_command_explains_itself(command: str) -> None:
+    done = subprocess.run([LOCKSTEP, command, "--help"], capture_output=True, text=True, env=CLEAN)
+    assert done.returncode == 0
+    assert "Usage: lockstep" in done.stdout

