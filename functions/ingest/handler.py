@@ -31,7 +31,7 @@ def handler(event: Event, context: Any) -> dict[str, Any]:
         try:
             batch.look_at_all(json.loads(message["body"]))
         except Exception as error:
-            logger().warning("message will be given again", message=message["messageId"], error=repr(error))
+            logger().warning("message will be given again", message_id=message["messageId"], error=repr(error))
             failures.append(message["messageId"])
     if not messages:
         batch.look_at_all(event)

@@ -13,6 +13,10 @@ from pathlib import Path
 
 from shared.errors import LockstepError
 
+# gRPC would start its threads again in every fork, before the exec that follows; a process of several threads may not
+# enter a user namespace.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 
