@@ -31,6 +31,14 @@ from shared.postgres import PostgresClient
 DATABASE = "lockstep"
 SAMPLE_BOT = "demo"
 START_SECONDS = 60.0
+# What the packages of the cloud do too: pymilvus imports pandas to compare types with it, and a stand-in of a few lines
+# is enough; there are no plugins of pydantic to look for.
+QUICK_START = {
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, (str(Path(__file__).parents[1] / "packaging" / "stand_in"), os.environ.get("PYTHONPATH")))
+    ),
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+}
 
 Say = Callable[[str], None]
 
@@ -45,9 +53,8 @@ class Laptop:
         self._postgres = EmbeddedPostgres(state.postgres)
         self._milvus = EmbeddedMilvus(state.milvus)
         self.environment = self._environment(host, port)
-        inherited = {**os.environ, **self.environment}
-        self._gateway = self._python("gateway", ["--host", host, "--port", str(port)], inherited)
-        self._worker = self._python("worker", [], inherited)
+        self._gateway = self._python("gateway", ["--host", host, "--port", str(port)])
+        self._worker = self._python("worker", [])
 
     def start(self) -> None:
         """Everything but the worker. Raises LockstepError, which says what is wrong."""
@@ -107,8 +114,9 @@ class Laptop:
         claim_bucket(FolderObjectStore(self.state.bucket), PostgresRegistry(client, client).deployment_id())
         client.close()
 
-    def _python(self, module: str, arguments: list[str], environment: dict[str, str]) -> Child:
+    def _python(self, module: str, arguments: list[str]) -> Child:
         command = [sys.executable, "-m", f"infra.local.{module}", *arguments]
+        environment = {**os.environ, **QUICK_START, **self.environment}
         return Child(f"The {module}", command, log=self.state.logs / f"{module}.log", environment=environment)
 
     def _environment(self, host: str, port: int) -> dict[str, str]:
