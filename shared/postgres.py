@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
-from shared.errors import ConfigurationError, ConflictError, LockstepError, StoreUnavailableError
+from shared.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidInputError,
+    LockstepError,
+    StoreUnavailableError,
+)
 from shared.resilience import Circuit, call_with_retries
 
 if TYPE_CHECKING:
@@ -161,7 +167,8 @@ class PostgresClient:
             translated = _translate(error)
             if _is_broken(error):
                 _close(connection)
-                self.close()  # the idle ones went to the same server, and are as dead
+                if isinstance(translated, StoreUnavailableError):
+                    self.close()  # the idle ones went to the same server, and are as dead
             else:
                 self._give_back(connection)
             if translated is error:
@@ -300,6 +307,8 @@ def _translate(error: Exception) -> Exception:
         return error
     if translated := _unavailable(error):
         return translated
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidInputError("The text is not valid Unicode: it holds half a surrogate pair.")
     state, message = _server_error(error)
     if state in _OUTDATED:
         return ConfigurationError(
@@ -333,6 +342,11 @@ def _server_error(error: Exception) -> tuple[str, str]:
 
 
 def _is_broken(error: Exception) -> bool:
-    """Whether the connection is of no further use: it failed itself, or the server ended it."""
+    """Whether the connection is of no further use: it failed itself, the server ended it, or it stopped in mid-exchange.
+
+    After a server's error, and after one that `work` raised on purpose, both sides are at the end of an exchange. After
+    any other (a value that cannot be encoded, say) an answer may still be on its way, and the next statement, perhaps
+    another bot's, would take it for its own.
+    """
     state, _ = _server_error(error)
-    return state.startswith(("08", "57P")) if state else _unavailable(error) is not None
+    return state.startswith(("08", "57P")) if state else not isinstance(error, LockstepError)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
 
 from functions.query.problems import problem_response
 
@@ -51,7 +54,10 @@ class Guard:
             return 403, "Wrong origin", f"This gateway does not serve pages from {origin}."
         if self._key and not path.startswith(_OPEN_PATHS) and not self._has_key(headers):
             return 401, "No key", "Send the API key as `X-API-Key` or as `Authorization: Bearer …`."
-        if int(headers.get("content-length") or 0) > MAX_BODY_BYTES + _BODY_ROOM:
+        length = headers.get("content-length", "0")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            return 400, "Bad length", "The header Content-Length is not a number of bytes."
+        if int(length) > MAX_BODY_BYTES + _BODY_ROOM:
             return 413, "Too large", TOO_LARGE
         return None
 
@@ -68,7 +74,7 @@ TOO_LARGE = (
 
 
 class _Limited:
-    """Ends a body that is longer than its header said."""
+    """Refuses a body that turns out to be too long: not every sender says so in a header."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -77,7 +83,9 @@ class _Limited:
     async def receive(self) -> Message:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
-        return message if self._left >= 0 else {"type": "http.disconnect"}
+        if self._left < 0:
+            raise HTTPException(413, TOO_LARGE)
+        return message
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -88,7 +88,7 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers) if error.headers else None
-    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "The request failed")
+    title = {404: "Not found", 405: "Method not allowed", 413: "Too large"}.get(error.status_code, "The request failed")
     detail = str(error.detail)
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}; /docs lists what there is."
@@ -96,7 +96,7 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
 
 
 def _on_surprise(request: Request, error: Exception) -> JSONResponse:
-    logger().exception("unexpected error", path=request.url.path)
+    logger().error("unexpected error", path=request.url.path, exc_info=error)
     return problem_response(500, "Internal error", "Something went wrong; it was logged.", instance=request.url.path)
 
 

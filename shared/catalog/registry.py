@@ -99,7 +99,8 @@ class PostgresRegistry:
         return self.bot(slug)
 
     def bot(self, slug: str) -> Bot:
-        row = self._client.transact(lambda tx: tx.row("bot_by_slug", slug=slug), read_only=True)
+        is_slug = SLUG.fullmatch(slug)  # what is none may hold characters that Postgres refuses
+        row = self._client.transact(lambda tx: tx.row("bot_by_slug", slug=slug), read_only=True) if is_slug else None
         if row is None:
             raise NotFoundError(f"There is no bot {slug!r}.")
         return bot_from(row)

@@ -17,6 +17,7 @@ from functions.query.models import (
     DocumentsOut,
     PairIn,
     PairsIn,
+    Plain,
     UploadIn,
     UploadOut,
     WrittenOut,
@@ -78,7 +79,7 @@ def presign_upload(bot: BotOf, services: ServicesOf, body: UploadIn) -> UploadOu
 
 @router.post("/pairs", status_code=202, summary="Insert or replace one question with its answer")
 def insert_pair(bot: BotOf, services: ServicesOf, response: Response, body: PairIn, wait: Wait = None) -> WrittenOut:
-    record = json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False).encode()
+    record = _encoded(json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False))
     name = f"pairs/{_file_name(body.id or body.question)}.json"
     return _write(services, bot, name, record, "application/json", wait, response)
 
@@ -87,7 +88,7 @@ def insert_pair(bot: BotOf, services: ServicesOf, response: Response, body: Pair
 def insert_pairs(bot: BotOf, services: ServicesOf, response: Response, body: PairsIn, wait: Wait = None) -> WrittenOut:
     """They become one document. Give it a name to replace it later; without one, the same pairs get the same name."""
     lines = [json.dumps(pair.model_dump(exclude_none=True), ensure_ascii=False) for pair in body.pairs]
-    content = "\n".join(lines).encode()
+    content = _encoded("\n".join(lines))
     name = f"pairs/{_file_name(body.name or sha256(content).hexdigest()[:32])}.jsonl"
     return _write(services, bot, name, content, "application/jsonl", wait, response)
 
@@ -96,7 +97,7 @@ def insert_pairs(bot: BotOf, services: ServicesOf, response: Response, body: Pai
 def list_documents(
     bot: BotOf,
     services: ServicesOf,
-    after: Annotated[str, Query(description="names up to this one are left out")] = "",
+    after: Annotated[Plain, Query(description="names up to this one are left out")] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     state: Annotated[str | None, Query(pattern="^(observing|building|live|rejected|failed)$")] = None,
     name: Annotated[str | None, Query(description="the document of that name only")] = None,
@@ -154,6 +155,13 @@ def _write(
 
 def _waits(bot: Bot, wait: bool | None) -> bool:
     return bot.settings.consistency == "strong" if wait is None else wait
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError("The text is not valid Unicode: it holds half a surrogate pair.") from None
 
 
 def _file_name(wanted: str) -> str:
