@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-MAX_QUESTION_CHARACTERS = 8_000
+from functions.query.values import (
+    Comment,
+    Json,
+    Label,
+    Labels,
+    Moment,
+    Question,
+    Text,
+    holdable,
+    without_controls,
+)
+
 MAX_TOP_K = 100
 MAX_BATCH_PAIRS = 1_000
-MAX_JSON_DEPTH = 20
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-
-def _without_controls(text: object) -> object:
-    return _CONTROLS.sub(" ", text) if isinstance(text, str) else text
-
-
-def _no_controls(text: str) -> str:
-    if _CONTROLS.search(text):
-        raise ValueError("control characters are not allowed here")
-    return text
-
-
-def _holdable(value: Any, depth: int = MAX_JSON_DEPTH) -> Any:
-    """JSON that every store can hold: no control characters or half surrogate pairs, finite numbers, an end to nesting."""
-    if depth == 0:
-        raise ValueError(f"it is nested more than {MAX_JSON_DEPTH} levels deep")
-    if isinstance(value, str):
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError("half a surrogate pair is not a character")
-        _no_controls(value)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("numbers must be finite")
-    elif isinstance(value, dict | list):
-        for part in [*value, *value.values()] if isinstance(value, dict) else value:
-            _holdable(part, depth - 1)
-    return value
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """A moment that names no zone is meant in UTC, wherever this runs."""
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("years go from 1 to 9999") from None
-
-
-Plain = Annotated[str, AfterValidator(_no_controls)]
-Comment = Annotated[str, StringConstraints(max_length=2_000), BeforeValidator(_without_controls)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Question = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS),
-    BeforeValidator(_without_controls),
-]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_no_controls)]
-Labels = Annotated[list[Label], Field(min_length=1, max_length=100)]
-Json = dict[str, Any]
 
 
 class Model(BaseModel):
@@ -91,7 +49,7 @@ class BotIn(Model):
         str, Field(description="lower-case letters, digits, hyphens; its prefix in the bucket", examples=["care"])
     ]
     name: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(_without_controls)
+        str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(without_controls)
     ] = ""
     settings: BotSettingsIn = Field(default_factory=lambda: BotSettingsIn())
 
@@ -195,7 +153,7 @@ class FilterIn(Model):
     tags: Labels | None = None
     published_from: Moment | None = None
     published_to: Moment | None = None
-    metadata: Annotated[dict[Label, Any], Field(min_length=1, max_length=20), AfterValidator(_holdable)] | None = Field(
+    metadata: Annotated[dict[Label, Any], Field(min_length=1, max_length=20), AfterValidator(holdable)] | None = Field(
         default=None, description="fields of the record itself that must be there with these values"
     )
 

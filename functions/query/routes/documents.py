@@ -17,12 +17,12 @@ from functions.query.models import (
     DocumentsOut,
     PairIn,
     PairsIn,
-    Plain,
     UploadIn,
     UploadOut,
     WrittenOut,
 )
 from functions.query.services import BotOf, Services, ServicesOf
+from functions.query.values import Plain
 from functions.query.waiting import wait_until_gone, wait_until_seen
 from shared.domain import Bot, DocumentStatus
 from shared.errors import InvalidInputError, TooLargeError
