@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.domain import Evidence
 from shared.errors import StoreUnavailableError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 ABSTAIN = "NO_ANSWER"
 MAX_ANSWER_TOKENS = 800
+MAX_CALLS_AT_ONCE = 16
+_CITATIONS = re.compile(r"( ?)\[(\d+(?:\s*[,;]\s*\d+)*)\]")
 
 _INSTRUCTIONS = f"""\
 You answer questions from a knowledge base. Use only the numbered passages below the question.
@@ -27,7 +30,7 @@ You answer questions from a knowledge base. Use only the numbered passages below
 
 
 class OpenAIWriter:
-    """The port `AnswerWriter`. Raises StoreUnavailableError if the API fails or takes too long."""
+    """The port `AnswerWriter`. Raises StoreUnavailableError if the API fails, takes too long or says nothing readable."""
 
     def __init__(self, *, base_url: str, api_key: str, model: str, timeout_seconds: float) -> None:
         self._base_url = base_url
@@ -38,19 +41,30 @@ class OpenAIWriter:
     def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
         from openai import OpenAIError
 
+        # The client's own time-out is for each read: an answer that drips in would never be too late for it.
+        call = self._calls.submit(self._complete, question, evidence)
         try:
-            completion = self._client.chat.completions.create(
-                model=self._model,
-                messages=[
-                    {"role": "system", "content": _INSTRUCTIONS},
-                    {"role": "user", "content": _prompt(question, evidence)},
-                ],
-                max_completion_tokens=MAX_ANSWER_TOKENS,
-            )
-        except OpenAIError as error:
+            completion = call.result(self._timeout_seconds)
+        except TimeoutError as error:
+            call.cancel()
+            raise StoreUnavailableError(f"The LLM did not answer within {self._timeout_seconds:g} s.") from error
+        except (OpenAIError, ValueError) as error:  # the latter for a body that is no JSON
             raise StoreUnavailableError(f"The LLM did not answer ({type(error).__name__}).") from error
-        text = (completion.choices[0].message.content or "").strip() if completion.choices else ""
-        return read_answer(text, len(evidence))
+        return read_answer(_text_of(completion), len(evidence))
+
+    def _complete(self, question: str, evidence: Sequence[Evidence]) -> Any:
+        return self._client.chat.completions.create(
+            model=self._model,
+            messages=[
+                {"role": "system", "content": _INSTRUCTIONS},
+                {"role": "user", "content": _prompt(question, evidence)},
+            ],
+            max_completion_tokens=MAX_ANSWER_TOKENS,
+        )
+
+    @cached_property
+    def _calls(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(MAX_CALLS_AT_ONCE, thread_name_prefix="llm")
 
     @cached_property
     def _client(self) -> OpenAI:
@@ -59,13 +73,31 @@ class OpenAIWriter:
         return OpenAI(base_url=self._base_url, api_key=self._api_key, timeout=self._timeout_seconds, max_retries=0)
 
 
+def _text_of(completion: Any) -> str:
+    """What the LLM said. The client checks no types: what came may be anything."""
+    try:
+        text = completion.choices[0].message.content
+    except (AttributeError, IndexError, TypeError) as error:
+        raise StoreUnavailableError("The LLM did not answer with a chat completion.") from error
+    if not isinstance(text, str) or not text.strip():
+        raise StoreUnavailableError("The LLM said nothing.")
+    return text.strip()
+
+
 def read_answer(text: str, passages: int) -> WrittenAnswer:
     """What an LLM wrote, without references to passages that do not exist. One that cites nothing is no answer."""
     if not text or ABSTAIN in text:
         return WrittenAnswer("", (), abstained=True)
-    text = re.sub(r"\[(\d+)\]", lambda found: found[0] if 1 <= int(found[1]) <= passages else "", text)
-    cited = tuple(dict.fromkeys(int(number) for number in re.findall(r"\[(\d+)\]", text)))
-    return WrittenAnswer(text.strip(), cited, abstained=not cited)
+    cited: dict[int, None] = {}
+
+    def existing(found: re.Match[str]) -> str:
+        numbers = [int(number) for number in re.findall(r"\d+", found[2]) if len(number) <= len(str(passages))]
+        kept = [number for number in numbers if 1 <= number <= passages]
+        cited.update(dict.fromkeys(kept))
+        return found[1] + "".join(f"[{number}]" for number in kept) if kept else ""
+
+    text = _CITATIONS.sub(existing, text).strip()
+    return WrittenAnswer(text, tuple(cited), abstained=not cited)
 
 
 def _prompt(question: str, evidence: Sequence[Evidence]) -> str:
@@ -77,4 +109,4 @@ def _prompt(question: str, evidence: Sequence[Evidence]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("</passage", "</ passage")  # a passage cannot end its own quotation
+    return re.sub(r"<(?=/?\s*passage)", "< ", text, flags=re.IGNORECASE)  # a passage cannot end or begin a quotation
