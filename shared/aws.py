@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from botocore.exceptions import ClientError
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
 
@@ -115,7 +116,7 @@ class S3ObjectStore:
             try:
                 return work(self._s3)
             except Exception as error:
-                raise _translate(error) from error
+                raise _translate(error, "bucket") from error
 
         return call_with_retries(self._circuit, attempt)
 
@@ -141,7 +142,7 @@ class SqsHints:
             try:
                 self._sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
             except Exception as error:
-                raise _translate(error) from error
+                raise _translate(error, "queue") from error
 
         call_with_retries(self._circuit, attempt)
 
@@ -189,21 +190,35 @@ def _size(content: BinaryIO) -> int:
     return size
 
 
-def _translate(error: Exception) -> Exception:
-    from botocore.exceptions import BotoCoreError, ClientError
+def _translate(error: Exception, store: str) -> Exception:
+    from botocore import exceptions
 
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in _GONE:
-            return NotFoundError("There is no such object.")
-        if code in _CHANGED:
-            return ObjectChangedError()
-        if status in (401, 403) or code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
-            return ConfigurationError(f"The bucket refused the request ({code}): check the credentials and the policy.")
-        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"):
-            return StoreUnavailableError(f"The bucket could not answer ({code}).")
-        return ConfigurationError(f"The bucket refused the request ({code}): {error}")
-    if isinstance(error, BotoCoreError | OSError):
-        return StoreUnavailableError(f"The bucket did not answer ({type(error).__name__}).")
+    if isinstance(error, exceptions.ClientError):
+        return _translate_answer(error, store)
+    mistakes = (
+        exceptions.NoRegionError,
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.ProfileNotFound,
+        exceptions.ParamValidationError,
+        exceptions.InvalidRegionError,
+    )
+    if isinstance(error, mistakes):
+        return ConfigurationError(f"The {store} was not asked: {error} Check its URL, the region and the credentials.")
+    if isinstance(error, exceptions.BotoCoreError | OSError):
+        return StoreUnavailableError(f"The {store} did not answer ({type(error).__name__}).")
     return error
+
+
+def _translate_answer(error: ClientError, store: str) -> Exception:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _GONE:
+        return NotFoundError("There is no such object.")
+    if code in _CHANGED:
+        return ObjectChangedError()
+    if status in (401, 403) or code in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
+        return ConfigurationError(f"The {store} refused the request ({code}): check the credentials and the policy.")
+    if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"):
+        return StoreUnavailableError(f"The {store} could not answer ({code}).")
+    return ConfigurationError(f"The {store} refused the request ({code}): {error}")
