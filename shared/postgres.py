@@ -254,7 +254,13 @@ def _connect_options(url: str) -> dict[str, Any]:
     `?host=/folder` names the folder of a Unix socket. `sslmode` is `verify-full` (the default: encrypted, and the server's
     name is checked), `require` (encrypted, unchecked) or `disable`; `sslrootcert` names a file of certificates to trust.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError:  # its message would quote what it took for the port: perhaps a part of the password
+        raise ConfigurationError(
+            "LOCKSTEP_POSTGRES_URL cannot be read: a password with / ? # @ or : in it is written with %2F %3F %23 %40 %3A."
+        ) from None
     if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigurationError("LOCKSTEP_POSTGRES_URL must begin with postgresql://")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -266,16 +272,18 @@ def _connect_options(url: str) -> dict[str, Any]:
         "application_name": "lockstep",
     }
     if "host" in query:
-        port = parts.port or 5432
         return options | {"unix_sock": f"{query['host']}/.s.PGSQL.{port}", "ssl_context": False}
     tls = _tls_context(query.get("sslmode", "verify-full"), query.get("sslrootcert"))
-    return options | {"host": parts.hostname or "localhost", "port": parts.port or 5432, "ssl_context": tls}
+    return options | {"host": parts.hostname or "localhost", "port": port, "ssl_context": tls}
 
 
 def _tls_context(mode: str, root_certificates: str | None) -> ssl.SSLContext | bool:
     if mode == "disable":
         return False
-    context = ssl.create_default_context(cafile=root_certificates)
+    try:
+        context = ssl.create_default_context(cafile=root_certificates)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(f"sslrootcert={root_certificates} cannot be read ({error}).") from error
     if mode == "require":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -17,7 +17,7 @@ PREFIX = "LOCKSTEP_"
 class Settings(BaseModel):
     """One field per variable: `postgres_url` is LOCKSTEP_POSTGRES_URL. Empty variables count as absent."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
     postgres_url: Annotated[
         SecretStr, Field(description="postgresql://user:password@host/database?sslmode=verify-full")

@@ -114,7 +114,7 @@ def backups() -> ObjectStore:
 def open_store(url: str) -> ObjectStore:
     """The object store at `s3://bucket/prefix` or `file:///folder`."""
     parts = urlsplit(url)
-    if parts.scheme == "file":
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         from shared.folder import FolderObjectStore
 
         key = settings().upload_signing_key.get_secret_value().encode()
