@@ -7,7 +7,7 @@ transaction or lock is held while embedding or calling the index.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -106,18 +106,34 @@ class _Attempt:
 
     def write(self, markers: Sequence[Marker]) -> None:
         """Write, read back, prove. What cannot be delivered is found by halving, so that its neighbours are."""
+        failed = list(self._failing(markers))
+        for marker, error in failed:
+            self._postpone([marker], error)
+        if failed:
+            (first, error), ids = failed[0], [str(marker.passage_id) for marker, _ in failed]
+            logger().error(
+                "passages could not be delivered",
+                bot=self.bot.slug,
+                passages=len(ids),
+                passage_ids=ids[:5],
+                document_id=str(first.row and first.row.document_id),
+                error=error,
+            )
+
+    def _failing(self, markers: Sequence[Marker]) -> Iterator[tuple[Marker, str]]:
         try:
             self._write_all(markers)
+            return
         except (StoreUnavailableError, CollectionMissingError):
             raise
         except Exception as error:
-            if len(markers) == 1:
-                logger().exception("a passage could not be delivered", passage_id=str(markers[0].passage_id))
-                self._postpone(markers, f"{type(error).__name__}: {error}")
-                return
-            middle = len(markers) // 2
-            self.write(markers[:middle])
-            self.write(markers[middle:])
+            told = f"{type(error).__name__}: {error}"
+        if len(markers) == 1:
+            yield markers[0], told
+            return
+        middle = len(markers) // 2
+        yield from self._failing(markers[:middle])
+        yield from self._failing(markers[middle:])
 
     def _write_all(self, markers: Sequence[Marker]) -> None:
         vectors = self._vectors_of(markers)

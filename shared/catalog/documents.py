@@ -14,6 +14,7 @@ from shared.catalog.mapping import (
     status_from,
     to_json,
 )
+from shared.catalog.statistics import refresh_statistics
 from shared.domain import Accepted, Bot, DocumentStatus, ObjectVersion, Observation, SeenObject, StagedPair
 from shared.errors import LeasedError, LockstepError, NotFoundError, SupersededError
 
@@ -260,12 +261,14 @@ def _insert_part(
     tx.execute("insert_pairs", **key, generation=generation, rows=to_json(pair_records(pairs)))
     tx.execute("insert_passages", **key, generation=generation, rows=passages)
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
+    refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these
     tx.execute("insert_sources", **key, rows=to_json(source_records(pairs, name=name, object_path=path)))
     tx.execute(
         "insert_markers", **key, generation=generation, rows=passages, collection_id=bot.collection.collection_id
     )
     if relations := relation_records(pairs):
         tx.execute("insert_relations", **key, generation=generation, rows=to_json(relations))
+    refresh_statistics(tx, bot.bot_id)
 
 
 def _seal(tx: Transaction, observation: Observation, accepted: Accepted, generation: int, pairs: int) -> None:

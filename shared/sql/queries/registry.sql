@@ -132,3 +132,11 @@ left join generations g
 where b.state = 'active'
 group by b.bot_id, b.slug
 order by b.slug;
+
+-- name: outgrown_tables
+-- The bot's partitions and the markers, as far as they are twice as large as when they were analysed.
+select c.oid::regclass::text as name
+from pg_class t
+join pg_class c on c.oid = to_regclass(case t.relkind when 'p' then t.relname || cast(:suffix as text) else t.relname end)
+where (t.relkind = 'p' or t.relname = 'markers') and t.relnamespace = current_schema()::regnamespace
+  and pg_relation_size(c.oid) > current_setting('block_size')::bigint * (2 * greatest(c.relpages, 0) + 4);

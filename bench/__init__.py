@@ -1,0 +1,1 @@
+"""Measures speed and memory, each against a baseline of the same run: `make bench`."""

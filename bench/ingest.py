@@ -1,0 +1,74 @@
+"""From a file that appears in the bucket to a live document: what it costs beside embedding, and how much memory."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.data import Record, write_jsonl
+from bench.laptop import MODEL, RunningLaptop, run_module
+from bench.report import Figure, at_most
+
+OVERHEAD = 0.25  # of embedding the same texts alone
+MEMORY_MIB = 600.0
+GROWTH = 1.25  # of memory, from the few pairs to all
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """One file on its way."""
+
+    seconds: float
+    peak_mib: float
+    passages: int
+
+
+def ingest(laptop: RunningLaptop, bot: str, records: list[Record]) -> Ingested:
+    """Put the records into the bucket as one file, and wait until all of them are proven in both stores."""
+    folder, name = laptop.bucket_of(bot), "pairs.jsonl"
+    peak, begin = 0.0, time.monotonic()
+    write_jsonl(records, folder / name)
+    while laptop.state_of(bot, name) != "live":
+        peak = max(peak, laptop.worker_memory())
+        time.sleep(POLL_SECONDS)
+    return Ingested(time.monotonic() - begin, peak, len(texts_of(laptop, bot)))
+
+
+def texts_of(laptop: RunningLaptop, bot: str) -> list[tuple[str, str]]:
+    """Question and text of every passage of the bot."""
+    rows = laptop.select(
+        "select q.question, p.text from passages p join bots b on b.bot_id = p.bot_id"
+        " join qa_pairs q on q.bot_id = p.bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation"
+        " where b.slug = :slug",
+        slug=bot,
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def measure(laptop: RunningLaptop, records: list[Record], few: int) -> Iterator[Figure]:
+    """Ingest `few` records, embed their texts alone, then ingest all."""
+    first = ingest(laptop, "few", records[:few])
+    yield Figure(f"{few:,} pairs, file to proven in both stores", f"{first.seconds:.1f} s")
+    yield Figure("passages of these", f"{first.passages:,}")
+    alone = _embed_alone(laptop, "few")
+    yield Figure("embedding the same texts alone", f"{alone:.1f} s")
+    yield at_most("everything beside embedding, of embedding", first.seconds / alone - 1, OVERHEAD, "{:.0%}")
+    yield at_most(f"memory of the worker, {few:,} pairs", first.peak_mib, MEMORY_MIB, "{:.0f} MiB")
+    if len(records) > few:
+        last = ingest(laptop, "all", records)
+        yield Figure(f"{len(records):,} pairs, file to proven in both stores", f"{last.seconds / 60:.1f} min")
+        yield at_most(f"memory of the worker, {len(records):,} pairs", last.peak_mib, MEMORY_MIB, "{:.0f} MiB")
+        yield at_most("memory, all pairs : few", last.peak_mib / first.peak_mib, GROWTH, "{:.2f}")
+
+
+def _embed_alone(laptop: RunningLaptop, bot: str) -> float:
+    pairs = texts_of(laptop, bot)
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(texts, file)
+        file.flush()
+        return float(run_module("embed_alone", file.name, str(MODEL))["seconds"])

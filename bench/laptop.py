@@ -1,0 +1,122 @@
+"""A whole Lockstep in a folder of its own, started as anybody starts it, and looked at from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from pg8000.native import Connection
+
+from infra.local.milvus import free_port
+from infra.local.state import State
+from layers.model.build import ensure_model
+
+MODEL = Path(".lockstep/model")
+START_SECONDS = 120.0
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningLaptop:
+    """A running instance."""
+
+    state: State
+    pid: int
+    url: str
+    api: httpx2.Client
+
+    def bucket_of(self, bot: str) -> Path:
+        """The folder whose files become the bot's documents; made with the bot if it is not there."""
+        if self.api.get(f"/bots/{bot}").status_code == 404:
+            self.api.post("/bots", json={"slug": bot}).raise_for_status()
+        folder = self.state.bucket / bot
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def state_of(self, bot: str, name: str) -> str:
+        """The state of the document, or "" if there is none of that name."""
+        answer = self.api.get(f"/bots/{bot}/documents", params={"limit": 100}).raise_for_status().json()
+        found = [item for item in answer["documents"] if item["name"] == name]
+        if found and found[0]["state"] in ("rejected", "failed"):
+            raise RuntimeError(f"{name} is {found[0]['state']}: {found[0]['reason']}")
+        return str(found[0]["state"]) if found else ""
+
+    def select(self, sql: str, **parameters: Any) -> list[list[Any]]:
+        """What the catalog holds: read past the product, which has no query for it."""
+        url = urlsplit(self.state.read_running()["environment"]["LOCKSTEP_POSTGRES_URL"])
+        (sockets,) = parse_qs(url.query)["host"]
+        connection = Connection(url.username, database=url.path.strip("/"), unix_sock=f"{sockets}/.s.PGSQL.5432")
+        rows: list[list[Any]] = connection.run(sql, **parameters)
+        connection.close()
+        return rows
+
+    def worker_memory(self) -> float:
+        """Resident memory of the process that ingests, in MiB."""
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes()
+                status = (process / "status").read_text()
+            except OSError:  # it has just ended
+                continue
+            if b"infra.local.worker" in command and f"PPid:\t{self.pid}\n" in status:
+                (line,) = (line for line in status.splitlines() if line.startswith("VmRSS"))
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("the worker does not run")
+
+
+@contextmanager
+def running_laptop() -> Iterator[RunningLaptop]:
+    """Start one, and stop and remove it at the end."""
+    model = ensure_model(MODEL)
+    with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as folder:
+        state, port = State(Path(folder) / "state"), free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-c", "from infra.cli import main; main()", "up"]
+        with (Path(folder) / "up.log").open("w") as log:
+            process = subprocess.Popen(
+                [*command, "--state", str(state.root), "--port", str(port)],
+                env={**os.environ, "LOCKSTEP_MODEL_PATH": str(model.resolve())},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            with httpx2.Client(base_url=url, timeout=60.0) as api:
+                _wait_until_ready(api, process, Path(folder) / "up.log")
+                yield RunningLaptop(state, process.pid, url, api)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def _wait_until_ready(api: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if api.get("/ready").status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"Lockstep did not start:\n{log.read_text()}")
+
+
+def run_module(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of this package in a process of its own; returns the JSON that it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{module}", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"bench.{module} failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,68 @@
+"""How long a search takes over HTTP on the laptop default, and where the time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.data import Record
+from bench.laptop import RunningLaptop
+from bench.report import Figure, at_most, percentile
+
+QUESTIONS = 300
+WARM_UP = 20
+ADDED_MS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search, in milliseconds: as the client saw it, and what its parts took."""
+
+    total: float
+    parts: dict[str, float]
+
+    @property
+    def catalog(self) -> float:
+        """What the catalog added: the search by words runs beside the other two, and counts as far as it outlasts them."""
+        outlasting = self.parts["lexical"] - self.parts["embed"] - self.parts["index"]
+        return self.parts["hydrate"] + max(0.0, outlasting)
+
+    @property
+    def added(self) -> float:
+        """Everything else: HTTP, validation, fusing, finding the bot, writing the answer."""
+        return self.total - self.parts["embed"] - self.parts["index"] - self.catalog
+
+
+def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
+    """Search for questions spread over the records, one after the other."""
+    step = max(1, len(records) // QUESTIONS)
+    questions = [str(record["question"]) for record in records[::step]]
+    for question in questions[:WARM_UP]:
+        _search(laptop, bot, question)
+    searches = [_search(laptop, bot, question) for question in questions]
+    totals = [search.total for search in searches]
+    yield Figure(f"/search over {_passages(laptop, bot):,} passages, p50", f"{percentile(totals, 0.5):.1f} ms")
+    yield Figure("p95", f"{percentile(totals, 0.95):.1f} ms")
+    for name, values in (
+        ("embedding the question, p50", [search.parts["embed"] for search in searches]),
+        ("the index, three fields side by side, p50", [search.parts["index"] for search in searches]),
+        ("the catalog, p50", [search.catalog for search in searches]),
+    ):
+        yield Figure(name, f"{percentile(values, 0.5):.1f} ms")
+    added = percentile([search.added for search in searches], 0.5)
+    yield at_most("what Lockstep adds to the three, p50", added, ADDED_MS, "{:.1f} ms")
+
+
+def _search(laptop: RunningLaptop, bot: str, question: str) -> Search:
+    begin = time.perf_counter()
+    response = laptop.api.post(f"/bots/{bot}/search", json={"question": question})
+    total = (time.perf_counter() - begin) * 1000
+    timing = response.raise_for_status().headers["Server-Timing"]
+    parts = dict(part.split(";dur=") for part in timing.split(", "))
+    return Search(total, {name: float(value) for name, value in parts.items()})
+
+
+def _passages(laptop: RunningLaptop, bot: str) -> int:
+    sql = "select count(*) from passages p join bots b on b.bot_id = p.bot_id where b.slug = :slug"
+    return int(laptop.select(sql, slug=bot)[0][0])
