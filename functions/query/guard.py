@@ -30,7 +30,7 @@ class Guard:
 
     def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
-        self._hosts = _listed(settings.allowed_hosts)
+        self._hosts = _listed(settings.allowed_hosts.lower())
         self._origins = _listed(settings.allowed_origins)
         self._key = settings.api_key.get_secret_value() if settings.api_key else None
 
@@ -46,7 +46,7 @@ class Guard:
             await problem_response(*refusal, instance=scope["path"])(scope, receive, send)
 
     def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str, str] | None:
-        host = headers.get("host", "").rsplit(":", 1)[0].strip("[]")
+        host = re.sub(r":\d*$", "", headers.get("host", "")).strip("[]").lower()
         if "*" not in self._hosts and host not in self._hosts:
             return 421, "Wrong host", f"This gateway does not serve the host {host!r}."
         origin = headers.get("origin")
