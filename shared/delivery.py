@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from shared.domain import Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
-from shared.errors import CollectionMissingError, MismatchError, StoreUnavailableError
+from shared.domain import VECTOR_FIELDS, Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
+from shared.errors import CollectionMissingError, LockstepError, MismatchError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
 from shared.telemetry import logger
 
@@ -167,6 +167,9 @@ class _Attempt:
 
     def _vectors_of(self, markers: Sequence[Marker]) -> dict[UUID, Vectors]:
         known = dict(self.delivery.known_vectors(markers)) if self.delivery.known_vectors else {}
+        for vectors in known.values():
+            for name in VECTOR_FIELDS:
+                _checked(getattr(vectors, name)[None], (1, self.bot.collection.dimension))
         known |= self._copied([marker for marker in markers if marker.passage_id not in known])
         missing = [marker for marker in markers if marker.passage_id not in known]
         embedded = embed([_text(marker) for marker in missing], self.delivery.embedder)
@@ -201,8 +204,20 @@ def embed(texts: Sequence[EmbeddableText], embedder: Embedder) -> list[Vectors]:
     if not texts:
         return []
     unique = list(dict.fromkeys(part for text in texts for part in (text.question, text.response) if part))
-    embedded = dict(zip(unique, embedder.embed_passages(unique), strict=True))
+    vectors = _checked(embedder.embed_passages(unique), (len(unique), embedder.model.dimension))
+    embedded = dict(zip(unique, vectors, strict=True))
     return [_vectors(embedded[text.question or text.response], embedded[text.response]) for text in texts]
+
+
+def _checked(vectors: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Vectors that a search can compare with, one a row. Raises LockstepError: no comparison would find others again."""
+    import numpy as np
+
+    if vectors.shape != shape:
+        raise LockstepError(f"There are {vectors.shape} numbers where {shape} make the vectors: is it another model?")
+    if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
+        raise LockstepError("A vector is zero, or not made of finite numbers: is the model damaged?")
+    return vectors
 
 
 def _vectors(question: NDArray[np.float32], response: NDArray[np.float32]) -> Vectors:

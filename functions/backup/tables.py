@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from functions.backup.manifest import BotManifest, Part, PartWriter, compressed_file, open_part
 from shared.catalog.mapping import pair_from, to_json
 from shared.catalog.registry import attach_partitions
+from shared.catalog.statistics import refresh_statistics
 from shared.domain import Bot, Collection, Passage
 from shared.errors import ConflictError
 from shared.ports import ObjectStore
@@ -114,7 +115,9 @@ class CatalogTables:
                     _load(tx, part, store)
             for table in (*TABLES, "membership"):
                 tx.execute(f"restore_{table}", **parameters)
+            refresh_statistics(tx, bot_id)
             _insert_markers(tx, bot_id, collection)
+            refresh_statistics(tx, bot_id)
 
         try:
             self._direct.transact(work, timeout_seconds=READ_VIEW_SECONDS)

@@ -49,6 +49,7 @@ ABOUT_THE_DATABASE = {
     "database_exists",
     "applied_migrations",
     "insert_migration",
+    "outgrown_tables",
 }
 
 FILL = """
