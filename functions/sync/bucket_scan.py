@@ -41,11 +41,18 @@ def check_bucket(bucket: ObjectStore, deployment_id: UUID) -> None:
 
 
 def bucket_deployment(bucket: ObjectStore) -> str | None:
+    """The deployment that the bucket says it belongs to; None if it says nothing. Raises MismatchError for nonsense."""
     version = bucket.head(IDENTITY_KEY)
     if version is None:
         return None
     with bucket.open(version) as file:
-        return str(json.load(file)["deployment_id"])
+        content = file.read(1000)
+    try:
+        return str(UUID(json.loads(content)["deployment_id"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MismatchError(
+            f"{IDENTITY_KEY} in the bucket is damaged: nothing in it is compared or removed."
+        ) from error
 
 
 @dataclass(slots=True)

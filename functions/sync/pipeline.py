@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from functions.sync.bucket_scan import BucketScan, check_bucket
+from functions.sync.bucket_scan import BucketScan, bucket_deployment, check_bucket
 from shared.delivery import RESERVE_SECONDS, Delivery
 from shared.domain import Bot
 from shared.errors import CollectionMissingError, LockstepError
@@ -62,7 +62,9 @@ class Sync:
             return self.time_left() > RESERVE_SECONDS and work(bot)
         except LockstepError as error:
             logger().error("sync failed for a bot", bot=bot.slug, error=f"{type(error).__name__}: {error}")
-            return False
+        except Exception:
+            logger().exception("sync failed for a bot", bot=bot.slug)
+        return False
 
     def _deliver(self, bot: Bot) -> bool:
         self.catalog.fail_exhausted(bot)
@@ -109,7 +111,11 @@ class Sync:
         return scan.scan(bot)
 
     def _remove_bot(self, bot: Bot) -> bool:
+        if bucket_deployment(self.bucket) is not None:  # what lies in another deployment's bucket is not ours to remove
+            check_bucket(self.bucket, bot.collection.deployment_id)
         for version in self.bucket.list(f"{bot.slug}/"):
+            if self.time_left() < RESERVE_SECONDS:
+                return False
             self.bucket.delete(version.key)
         if not self._empty_index(bot):
             return False
