@@ -20,18 +20,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.packaging.archive import MIB, Part, check_sizes, make_archive
+from infra.packaging.archive import MIB, Part, check_sizes, files_of, make_archive
 from infra.packaging.bytecode import compile_tree, find_interpreter
-from infra.packaging.dependencies import LAYER, install, needed, read_constraints, read_requirements, resolve
+from infra.packaging.dependencies import LAYER, check_pinned, install, needed, read_pins, read_requirements
 from infra.packaging.pruning import add_stand_ins, prune
 from infra.packaging.target import MACHINES, Target
-from layers.model.build import RECORD, ensure_model
+from layers.model.build import RECORD, ensure_model, is_built
 from shared.errors import LockstepError
 
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = ("ingest", "query", "sync", "backup")
 MODEL = Path(".lockstep/model")
 PLACES = {LAYER: "/opt/python"} | dict.fromkeys(FUNCTIONS, "/var/task")  # where the cloud unpacks them
+CODE_STAMP = "code.sha256"
 _TESTS_ONLY = ("__pycache__", "testing")
 
 Say = Callable[[str], None]
@@ -47,7 +48,7 @@ def build_package(target: Target, out: Path, *, model: Path = MODEL, say: Say = 
     interpreter = find_interpreter(target)
     with _held(folder):
         _place_dependencies(folder, parts, target, interpreter, say)
-        _place_code(parts, interpreter)
+        _place_code(folder, parts, interpreter)
         _place_model(ensure_model(model), parts[LAYER].folder / "model")
         check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
         for part in parts.values():
@@ -62,21 +63,22 @@ def _place_dependencies(
 ) -> None:
     environment = target.marker_environment()
     requirements = read_requirements(ROOT / "pyproject.toml", FUNCTIONS)
-    constraints = read_constraints(ROOT / "constraints.txt", environment)
-    stamp, inputs = folder / "dependencies.sha256", _digest_of(requirements, constraints, target, interpreter)
-    if stamp.exists() and stamp.read_text() == inputs:
+    pins = read_pins(ROOT / "constraints.txt", environment)
+    stamp, code_stamp = folder / "dependencies.sha256", folder / CODE_STAMP
+    inputs = _digest_of([requirements, pins, repr(target), bool(interpreter)], ROOT / "infra" / "packaging")
+    if _says(stamp, inputs):
         say(f"{target.name}: the dependencies are as they were")
         return
     stamp.unlink(missing_ok=True)
-    say(f"{target.name}: choosing the dependencies")
-    resolved = resolve([text for texts in requirements.values() for text in texts], constraints, target)
-    in_layer = needed(requirements[LAYER], resolved, environment)
+    code_stamp.unlink(missing_ok=True)  # the code lies among them
+    wanted = {name: needed(requirements[name], environment) for name in parts}
+    check_pinned(set().union(*wanted.values()), pins, read_pins(ROOT / "constraints.txt"))
     for name, part in parts.items():
-        wanted = needed(requirements[name], resolved, environment)
         say(f"{target.name}: installing what {name} needs")
         shutil.rmtree(part.folder, ignore_errors=True)
         site = part.folder / "python" if name == LAYER else part.folder
-        install([item for key, item in wanted.items() if name == LAYER or key not in in_layer], site, target)
+        own = wanted[name] if name == LAYER else wanted[name] - wanted[LAYER]
+        install({key: pins[key] for key in own}, site, target)
         prune(site, licences=part.folder / "licenses")
         if name == LAYER:
             add_stand_ins(site)
@@ -84,7 +86,12 @@ def _place_dependencies(
     stamp.write_text(inputs)
 
 
-def _place_code(parts: dict[str, Part], interpreter: str | None) -> None:
+def _place_code(folder: Path, parts: dict[str, Part], interpreter: str | None) -> None:
+    """Nothing is touched if it is there already: a function may be running from this very folder."""
+    stamp, inputs = folder / CODE_STAMP, _digest_of(bool(interpreter), ROOT / "shared", ROOT / "functions")
+    if _says(stamp, inputs):
+        return
+    stamp.unlink(missing_ok=True)
     _copy_code(ROOT / "shared", parts[LAYER].folder / "python" / "shared")
     _compile(parts[LAYER].folder / "python" / "shared", interpreter, LAYER, "shared")
     for name in FUNCTIONS:
@@ -92,6 +99,7 @@ def _place_code(parts: dict[str, Part], interpreter: str | None) -> None:
         _copy_code(ROOT / "functions" / name, code / name)
         shutil.copyfile(ROOT / "functions" / "__init__.py", code / "__init__.py")
         _compile(code, interpreter, name, "functions")
+    stamp.write_text(inputs)
 
 
 def _copy_code(source: Path, target: Path) -> None:
@@ -105,23 +113,25 @@ def _compile(folder: Path, interpreter: str | None, part: str, below: str = "") 
 
 
 def _place_model(model: Path, target: Path) -> None:
-    names = [*json.loads((model / RECORD).read_text("utf-8"))["files"], RECORD]
     target.mkdir(exist_ok=True)
+    if is_built(target, model / RECORD):
+        return
+    names = [*json.loads((model / RECORD).read_text("utf-8"))["files"], RECORD]
     for path in target.iterdir():
-        if path.name not in names:
-            path.unlink()
+        path.unlink()
     for name in names:
         shutil.copyfile(model / name, target / name)
 
 
-def _digest_of(
-    requirements: dict[str, list[str]], constraints: list[str], target: Target, interpreter: str | None
-) -> str:
-    """Changes with everything that the installed and pruned dependencies depend on."""
-    how = sorted((ROOT / "infra" / "packaging").rglob("*.py"))
-    sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in how]
-    said = [requirements, constraints, repr(target), bool(interpreter), sources]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+def _digest_of(said: object, *folders: Path) -> str:
+    """Changes with what is said, and with every file below those folders."""
+    files = [path for folder in folders for path in files_of(folder) if "__pycache__" not in path.parts]
+    contents = [(str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
+    return hashlib.sha256(json.dumps([said, contents]).encode()).hexdigest()
+
+
+def _says(stamp: Path, inputs: str) -> bool:
+    return stamp.exists() and stamp.read_text() == inputs
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from functions.query.app import app as query_app
@@ -75,7 +73,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
-    threading.Thread(target=_warm_up, daemon=True).start()
+    wiring.warm_up()
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -94,12 +92,6 @@ def main() -> None:
         access_log=False,
     )
     Server(config).run()
-
-
-def _warm_up() -> None:
-    """Load the model while the rest is being imported, so that the first question does not wait for it."""
-    with suppress(LockstepError):  # /ready tells what is wrong
-        wiring.embedder().embed_query("warm up")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def make_archive(part: Part) -> None:
     if part.archive.exists() and record.exists() and record.read_text() == digest:
         return
     record.unlink(missing_ok=True)
-    with zipfile.ZipFile(part.archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(part.archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in files_of(part.folder):
             entry = zipfile.ZipInfo(path.relative_to(part.folder).as_posix(), _LONG_AGO)
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -10,14 +10,15 @@ from pathlib import Path
 from infra.packaging.dependencies import PackagingError
 from infra.packaging.target import Target
 
-_VERSION = "import sys; print(*sys.version_info[:2], sep='.')"
+_WHO = "import sys; print(*sys.version_info[:2], sep='.'); print(sys.executable)"
 
 
 def find_interpreter(target: Target) -> str | None:
     """An interpreter of the target's version: bytecode is the same on every machine, but not for every version."""
     for candidate in (sys.executable, shutil.which(f"python{target.python}")):
-        if candidate and _version_of(candidate) == target.python:
-            return candidate
+        version, executable = _ask(candidate) if candidate else ("", "")
+        if version == target.python:
+            return executable
     return None
 
 
@@ -34,7 +35,8 @@ def compile_tree(folder: Path, *, interpreter: str, place: str) -> None:
         raise PackagingError(f"Some modules in {folder} do not compile with {interpreter}:\n{done.stdout[-2000:]}")
 
 
-def _version_of(interpreter: str) -> str | None:
-    """None if it does not run, as the stand-ins of version managers may not."""
-    done = subprocess.run([interpreter, "-c", _VERSION], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
+def _ask(interpreter: str) -> tuple[str, str]:
+    """Its version, and where it really is: on PATH may be the stand-in of a version manager, which works here alone."""
+    done = subprocess.run([interpreter, "-c", _WHO], capture_output=True, text=True, check=False)
+    version, _, executable = done.stdout.strip().partition("\n")
+    return (version, executable) if done.returncode == 0 else ("", "")

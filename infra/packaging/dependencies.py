@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -30,22 +30,11 @@ NOT_NEEDED = {
     "pandas": "pymilvus compares types with it: a stand-in of a few lines does",
 }
 
+RequirementsOf = Callable[[str], Iterable[str]]
+
 
 class PackagingError(LockstepError):
     """The package cannot be built."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """One distribution that pip chose."""
-
-    name: str
-    version: str
-    requires: tuple[Requirement, ...]
-
-    @property
-    def pin(self) -> str:
-        return f"{self.name}=={self.version}"
 
 
 def read_requirements(pyproject: Path, functions: Sequence[str]) -> dict[str, list[str]]:
@@ -56,34 +45,29 @@ def read_requirements(pyproject: Path, functions: Sequence[str]) -> dict[str, li
     return {LAYER: layer} | {name: extras.get(name, []) for name in functions}
 
 
-def read_constraints(file: Path, environment: Mapping[str, str]) -> list[str]:
-    """The pins that hold for that environment, without their markers: pip would compare them with its own."""
-    lines = (line.strip() for line in file.read_text("utf-8").splitlines())
+def read_pins(constraints: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Version by canonical name: the pins that hold for that environment, or for where this runs."""
+    lines = (line.strip() for line in constraints.read_text("utf-8").splitlines())
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return sorted(f"{pin.name}{pin.specifier}" for pin in pins if _holds(pin, "", environment))
+    where = environment if environment is not None else _here()
+    return {canonicalize_name(pin.name): str(pin.specifier).strip("=") for pin in pins if _holds(pin, "", where)}
 
 
-def resolve(requirements: Iterable[str], constraints: Sequence[str], target: Target) -> dict[str, Resolved]:
-    """What pip would install for those requirements, by canonical name. Nothing is installed. Raises PackagingError."""
-    with tempfile.TemporaryDirectory() as folder:
-        pins, report = Path(folder) / "constraints.txt", Path(folder) / "report.json"
-        pins.write_text("\n".join(constraints), "utf-8")
-        wanted = ["--constraint", str(pins), "--target", str(Path(folder) / "nothing"), *requirements]
-        run_pip("install", "--dry-run", "--ignore-installed", "--report", str(report), *target.pip_options(), *wanted)
-        chosen = [item["metadata"] for item in json.loads(report.read_text("utf-8"))["install"]]
-    found = [
-        Resolved(item["name"], item["version"], tuple(map(Requirement, item.get("requires_dist", ()))))
-        for item in chosen
-    ]
-    _check_pinned(found, constraints)
-    return {canonicalize_name(item.name): item for item in found}
+def requirements_of(name: str) -> Iterable[str]:
+    """What an installed distribution requires, by its own word. Raises PackagingError if it is not installed."""
+    try:
+        return metadata.requires(name) or ()
+    except metadata.PackageNotFoundError:
+        raise PackagingError(
+            f"{name} is needed there and not installed here, so what it needs itself is not known: run this from the "
+            "environment that `make test` installs, with the Python that the package is for."
+        ) from None
 
 
 def needed(
-    requirements: Iterable[str], resolved: Mapping[str, Resolved], environment: Mapping[str, str]
-) -> dict[str, Resolved]:
-    """Everything that those requirements lead to, but for what is not needed. Raises PackagingError if one is missing."""
-    found: dict[str, Resolved] = {}
+    requirements: Iterable[str], environment: Mapping[str, str], of: RequirementsOf = requirements_of
+) -> set[str]:
+    """The canonical names of everything that those requirements lead to, but for what is not needed."""
     seen: set[tuple[str, str]] = set()
     waiting = [(Requirement(text), "") for text in requirements]
     while waiting:
@@ -91,27 +75,45 @@ def needed(
         name = canonicalize_name(requirement.name)
         if name in NOT_NEEDED or not _holds(requirement, extra, environment):
             continue
-        if name not in resolved:
-            raise PackagingError(
-                f"Nothing was found for {requirement}, because pip compares markers with the Python that it runs on: "
-                f"run this with Python {environment['python_version']}."
-            )
-        found[name] = resolved[name]
         for wanted in {"", *requirement.extras} - {known for distribution, known in seen if distribution == name}:
             seen.add((name, wanted))
-            waiting += [(following, wanted) for following in resolved[name].requires]
-    return found
+            waiting += [(Requirement(text), wanted) for text in of(name)]
+    return {name for name, _ in seen}
 
 
-def install(distributions: Iterable[Resolved], folder: Path, target: Target) -> None:
+def check_pinned(names: Iterable[str], pins: Mapping[str, str], pins_here: Mapping[str, str]) -> None:
+    """Raises ConfigurationError unless each is pinned, and what is installed here is what is pinned for here."""
+    if unpinned := sorted(name for name in names if name not in pins):
+        raise ConfigurationError(f"constraints.txt pins no version of {', '.join(unpinned)}: add what was tested.")
+    for name in sorted(names):
+        if (version := metadata.version(name)) != pins_here.get(name):
+            raise ConfigurationError(
+                f"{name} {version} is installed, constraints.txt has {pins_here.get(name)}: what was tested is not what "
+                "would be packaged. Install what is pinned (make clean test)."
+            )
+
+
+def install(pins: Mapping[str, str], folder: Path, target: Target) -> None:
     """Unpack exactly those into the folder. Raises PackagingError."""
-    pins = sorted(item.pin for item in distributions)
     folder.mkdir(parents=True, exist_ok=True)
-    if pins:
-        run_pip("install", "--no-deps", "--no-compile", "--target", str(folder), *target.pip_options(), *pins)
+    if target.is_host:
+        for name in pins:
+            _copy_installed(name, folder)
+    elif pins:
+        wanted = [f"{name}=={version}" for name, version in sorted(pins.items())]
+        _run_pip("install", "--no-deps", "--no-compile", "--target", str(folder), *target.pip_options(), *wanted)
 
 
-def run_pip(*arguments: str) -> None:
+def _copy_installed(name: str, folder: Path) -> None:
+    """For where this runs, the very files that are installed: no download, and nothing that was not tested."""
+    for file in metadata.distribution(name).files or ():
+        if not {"..", "__pycache__"} & set(file.parts):
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(file.locate()), target)
+
+
+def _run_pip(*arguments: str) -> None:
     """Run this interpreter's pip; what it prints goes to stderr. Raises PackagingError."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     # pip shows its progress on stdout, which belongs to our caller; 2 is stderr even where sys.stderr was replaced.
@@ -119,11 +121,9 @@ def run_pip(*arguments: str) -> None:
         raise PackagingError(f"pip {arguments[0]} failed; what it said is above.")
 
 
+def _here() -> dict[str, str]:
+    return {name: str(value) for name, value in default_environment().items()}
+
+
 def _holds(requirement: Requirement, extra: str, environment: Mapping[str, str]) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra})
-
-
-def _check_pinned(found: Iterable[Resolved], constraints: Iterable[str]) -> None:
-    pinned = {canonicalize_name(Requirement(line).name) for line in constraints}
-    if unpinned := sorted(item.name for item in found if canonicalize_name(item.name) not in pinned):
-        raise ConfigurationError(f"constraints.txt pins no version of {', '.join(unpinned)}: add what was tested.")

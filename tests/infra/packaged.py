@@ -87,6 +87,7 @@ class PackagedFunction:
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": "local",
             "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
             "LAMBDA_TASK_ROOT": str(package.folder / self.name),
             **environment,
         }

@@ -48,8 +48,7 @@ class RuntimeApi:
         self._waiting: queue.Queue[Invocation] = queue.Queue()
         self._running: dict[str, Invocation] = {}
         self._is_closed = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -100,6 +99,13 @@ class RuntimeApi:
             self.init_errors.put(payload)
         else:
             self._running.pop(subject).outcome.put(Outcome(kind == "error", payload))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function that is ended hangs up in the middle of its poll."""
 
 
 def _handler_of(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
