@@ -16,6 +16,7 @@ OVERHEAD = 0.25  # of embedding the same texts alone
 MEMORY_MIB = 600.0
 GROWTH = 1.25  # of memory, from the few pairs to all
 POLL_SECONDS = 0.25
+FIRST_BOT, LAST_BOT = "few", "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,17 @@ def texts_of(laptop: RunningLaptop, bot: str) -> list[tuple[str, str]]:
 
 def measure(laptop: RunningLaptop, records: list[Record], few: int) -> Iterator[Figure]:
     """Ingest `few` records, embed their texts alone, then ingest all."""
-    first = ingest(laptop, "few", records[:few])
+    first = ingest(laptop, FIRST_BOT, records[:few])
     yield Figure(f"{few:,} pairs, file to proven in both stores", f"{first.seconds:.1f} s")
     yield Figure("passages of these", f"{first.passages:,}")
-    alone = _embed_alone(laptop, "few")
+    alone = _embed_alone(laptop, FIRST_BOT)
     yield Figure("embedding the same texts alone", f"{alone:.1f} s")
     yield at_most("everything beside embedding, of embedding", first.seconds / alone - 1, OVERHEAD, "{:.0%}")
     yield at_most(f"memory of the worker, {few:,} pairs", first.peak_mib, MEMORY_MIB, "{:.0f} MiB")
-    if len(records) > few:
-        last = ingest(laptop, "all", records)
-        yield Figure(f"{len(records):,} pairs, file to proven in both stores", f"{last.seconds / 60:.1f} min")
-        yield at_most(f"memory of the worker, {len(records):,} pairs", last.peak_mib, MEMORY_MIB, "{:.0f} MiB")
-        yield at_most("memory, all pairs : few", last.peak_mib / first.peak_mib, GROWTH, "{:.2f}")
+    last = ingest(laptop, LAST_BOT, records)
+    yield Figure(f"{len(records):,} pairs, file to proven in both stores", f"{last.seconds / 60:.1f} min")
+    yield at_most(f"memory of the worker, {len(records):,} pairs", last.peak_mib, MEMORY_MIB, "{:.0f} MiB")
+    yield at_most("memory, all pairs : few", last.peak_mib / first.peak_mib, GROWTH, "{:.2f}")
 
 
 def _embed_alone(laptop: RunningLaptop, bot: str) -> float:

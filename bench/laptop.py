@@ -21,9 +21,11 @@ from pg8000.native import Connection
 
 from infra.local.milvus import free_port
 from infra.local.state import State
+from infra.local.up import SAMPLE_BOT
 from layers.model.build import ensure_model
 
 MODEL = Path(".lockstep/model")
+SAMPLE = Path("infra/sample")
 START_SECONDS = 120.0
 MIB = 1 << 20
 
@@ -52,6 +54,14 @@ class RunningLaptop:
         if found and found[0]["state"] in ("rejected", "failed"):
             raise RuntimeError(f"{name} is {found[0]['state']}: {found[0]['reason']}")
         return str(found[0]["state"]) if found else ""
+
+    def wait_for_sample(self) -> None:
+        """Wait until what every first start loads is live."""
+        files, live = len(list(SAMPLE.iterdir())), 0
+        while live < files:
+            time.sleep(0.2)
+            answer = self.api.get(f"/bots/{SAMPLE_BOT}/documents", params={"state": "live"})
+            live = len(answer.json().get("documents", []))
 
     def select(self, sql: str, **parameters: Any) -> list[list[Any]]:
         """What the catalog holds: read past the product, which has no query for it."""

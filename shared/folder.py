@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -16,11 +17,12 @@ from typing import BinaryIO
 from urllib.parse import quote, urlencode
 
 from shared.domain import ObjectVersion
-from shared.errors import InvalidInputError, NotFoundError, ObjectChangedError
+from shared.errors import ConflictError, InvalidInputError, NotFoundError, ObjectChangedError
 from shared.ports import PresignedUpload
 
 SETTLE_SECONDS = 0.3  # a file that changed more recently may still be being written
 _TEMPORARY = ".uploading-"
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 class FolderObjectStore:
@@ -38,8 +40,10 @@ class FolderObjectStore:
         path = self._path(key)
         try:
             state = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
         return self._version(key, state) if path.is_file() else None
 
     @contextmanager
@@ -64,7 +68,13 @@ class FolderObjectStore:
 
     def put(self, key: str, content: bytes | BinaryIO, *, content_type: str | None = None) -> ObjectVersion:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return self._write(key, path, content)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            raise ConflictError(f"{key}: a file and a folder cannot have the same name here.") from error
+
+    def _write(self, key: str, path: Path, content: bytes | BinaryIO) -> ObjectVersion:
         descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -82,7 +92,7 @@ class FolderObjectStore:
         return version
 
     def delete(self, key: str) -> None:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             self._path(key).unlink()
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
@@ -100,8 +110,10 @@ class FolderObjectStore:
 
     def accepts(self, key: str, *, size: int, expires: int, signature: str) -> bool:
         """Whether `presign_put` gave out that signature and it has not expired."""
+        if not self._signing_key:
+            return False
         expected = self._signature(key, size, expires)
-        return hmac.compare_digest(expected, signature) and time.time() < expires
+        return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) and time.time() < expires
 
     def _signature(self, key: str, size: int, expires: int) -> str:
         message = f"{key}\n{size}\n{expires}".encode()
@@ -110,7 +122,7 @@ class FolderObjectStore:
     def key_of(self, path: Path) -> str | None:
         """The key of a file below the folder; None if it is not an object."""
         parts = path.relative_to(self.root).parts
-        if any(part.startswith(".") for part in parts):
+        if any(part.startswith(".") or not _is_unicode(part) for part in parts):
             return None
         return unicodedata.normalize("NFC", "/".join(parts))
 
@@ -126,9 +138,9 @@ class FolderObjectStore:
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInputError(f"{key!r} is not an object's key.")
         path = self.root.joinpath(*parts)
-        if not path.exists():  # a file system may hold the name in another normal form
+        if not _exists(path):  # a file system may hold the name in another normal form
             decomposed = self.root.joinpath(*(unicodedata.normalize("NFD", part) for part in parts))
-            return decomposed if decomposed.exists() else path
+            return decomposed if _exists(decomposed) else path
         return path
 
     @staticmethod
@@ -140,3 +152,18 @@ def _settle(path: Path) -> None:
     age = time.time() - path.stat().st_mtime
     if 0 <= age < SETTLE_SECONDS:
         time.sleep(SETTLE_SECONDS - age)  # if it changed meanwhile, the comparison of versions tells
+
+
+def _exists(path: Path) -> bool:
+    """Also for a name that is too long to exist: in the other normal form it may be three times as long."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        raise
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether the name can be a key. On Linux a file's name is bytes, which need not be text."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -277,6 +277,7 @@ def _connect_options(url: str) -> dict[str, Any]:
     return options | {"host": parts.hostname or "localhost", "port": port, "ssl_context": tls}
 
 
+@lru_cache(maxsize=4)  # reading all certificates that are trusted takes as long as importing a driver
 def _tls_context(mode: str, root_certificates: str | None) -> ssl.SSLContext | bool:
     if mode == "disable":
         return False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,27 @@ if TYPE_CHECKING:
     from shared.catalog.registry import PostgresRegistry
     from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
+
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Builds something at the first call and keeps it; threads that come meanwhile wait for it."""
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._lock = RLock()
+        self._built: list[T] = []
+
+    def __call__(self) -> T:
+        with self._lock:
+            if not self._built:
+                self._built.append(self._build())
+            return self._built[0]
+
+    def forget(self) -> None:
+        self._built.clear()
 
 
 _installed_settings: list[Settings] = []
@@ -37,73 +60,73 @@ def settings() -> Settings:
     return _installed_settings[0] if _installed_settings else _settings_of_environment()
 
 
-@lru_cache(maxsize=1)
+@Once
 def _settings_of_environment() -> Settings:
     return load_settings()
 
 
-@lru_cache(maxsize=1)
+@Once
 def postgres() -> PostgresClient:
     from shared.postgres import PostgresClient
 
     return PostgresClient(settings().postgres_url.get_secret_value())
 
 
-@lru_cache(maxsize=1)
+@Once
 def direct_postgres() -> PostgresClient:
     from shared.postgres import PostgresClient
 
     return PostgresClient(settings().direct_url.get_secret_value())
 
 
-@lru_cache(maxsize=1)
+@Once
 def registry() -> PostgresRegistry:
     from shared.catalog.registry import PostgresRegistry
 
     return PostgresRegistry(postgres(), direct_postgres())
 
 
-@lru_cache(maxsize=1)
+@Once
 def documents() -> PostgresDocuments:
     from shared.catalog.documents import PostgresDocuments
 
     return PostgresDocuments(postgres())
 
 
-@lru_cache(maxsize=1)
+@Once
 def delivery_catalog() -> PostgresDelivery:
     from shared.catalog.delivery import PostgresDelivery
 
     return PostgresDelivery(postgres())
 
 
-@lru_cache(maxsize=1)
+@Once
 def reading() -> PostgresReading:
     from shared.catalog.reading import PostgresReading
 
     return PostgresReading(postgres())
 
 
-@lru_cache(maxsize=1)
+@Once
 def index() -> VectorIndex:
     from shared.milvus import MilvusIndex
 
     return MilvusIndex(settings().milvus_uri, settings().milvus_token.get_secret_value())
 
 
-@lru_cache(maxsize=1)
+@Once
 def embedder() -> Embedder:
     from shared.embedder import OnnxEmbedder
 
     return OnnxEmbedder(settings().model_path, threads=settings().embedder_threads)
 
 
-@lru_cache(maxsize=1)
+@Once
 def bucket() -> ObjectStore:
     return open_store(settings().bucket_url)
 
 
-@lru_cache(maxsize=1)
+@Once
 def backups() -> ObjectStore:
     url = settings().backup_url
     if url is None:
@@ -133,7 +156,7 @@ def hints() -> Hints:
     return _installed_hints[0] if _installed_hints else _hints_by_settings()
 
 
-@lru_cache(maxsize=1)
+@Once
 def _hints_by_settings() -> Hints:
     chosen = settings()
     if not (chosen.ingest_queue_url and chosen.sync_queue_url):
@@ -148,3 +171,17 @@ def _hints_by_settings() -> Hints:
         bucket=urlsplit(chosen.bucket_url).netloc,
         region=chosen.s3_region,
     )
+
+
+def warm_up() -> None:
+    """Open in the background what the first question will need, while the caller imports the rest.
+
+    What cannot be opened is left to that question, which says why.
+    """
+    Thread(target=_open_all, name="warm-up", daemon=True).start()
+
+
+def _open_all() -> None:
+    for open_one in (embedder, lambda: index().ping(), lambda: reading().ping()):
+        with suppress(LockstepError):
+            open_one()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mangum import Mangum
+from shared import wiring
+from shared.errors import ConfigurationError
+
+wiring.warm_up()  # the model and the stores are opened while the web framework is imported: it takes about as long
+
+from mangum import Mangum  # noqa: E402
+
+from functions.query.app import app  # noqa: E402
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -16,8 +23,8 @@ def handler(event: Any, context: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _adapter() -> Mangum:
-    from mangum import Mangum
-
-    from functions.query.app import app
-
     return Mangum(app(), lifespan="off")
+
+
+with suppress(ConfigurationError):  # told to the first request
+    _adapter()

@@ -181,7 +181,7 @@ def test_a_place_for_objects_that_is_none_says_what_one_looks_like(url: str, mon
 
 def test_a_snapshot_without_a_place_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "settings", lambda: load_settings(ENOUGH))
-    wiring.backups.cache_clear()
+    wiring.backups.forget()
     with pytest.raises(ConfigurationError, match="LOCKSTEP_BACKUP_URL"):
         wiring.backups()
 

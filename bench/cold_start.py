@@ -1,0 +1,59 @@
+"""From the start of a process to the first answered search, in the packaged function and the cloud's runtime client."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.laptop import RunningLaptop
+from bench.report import Figure, at_least, at_most
+from infra.local.up import SAMPLE_BOT
+from infra.package import build_package
+from infra.packaging.target import Target
+from tests.infra.packaged import Package, PackagedFunction, copy_runtime
+
+SECONDS = 0.6
+TIMES_FASTER = 8.0
+RUNS = 5
+EVENT = Path("tests/events/api_search.json")
+# sentence-transformers 5.7.0 on torch 2.13.0: from the start of Python to the first embedding of the same model. Needs an
+# environment of several gigabytes, so it was measured once, on two cores: the best of four runs.
+TORCH_SECONDS, TORCH_DATE = 13.75, "2026-11-21"
+
+
+def measure(laptop: RunningLaptop) -> Iterator[Figure]:
+    """Start the packaged query function several times and search the sample once each time."""
+    build_package(Target.host(), Path("dist"), say=lambda message: None)
+    with tempfile.TemporaryDirectory() as folder:
+        package = Package(Path("dist") / Target.host().name, copy_runtime(Path(folder) / "runtime"))
+        seconds = [_first_search(laptop, package, Path(folder)) for _ in range(RUNS)]
+    median = statistics.median(seconds)
+    yield at_most("cold start: process to first /search, median", median, SECONDS, "{:.2f} s")
+    yield Figure("… fastest and slowest of five", f"{min(seconds):.2f} to {max(seconds):.2f} s")
+    yield Figure(f"torch to its first embedding, measured {TORCH_DATE}", f"{TORCH_SECONDS:.1f} s")
+    yield at_least("times faster to answer than torch is to embed", TORCH_SECONDS / median, TIMES_FASTER, "{:.0f}")
+
+
+def _first_search(laptop: RunningLaptop, package: Package, folder: Path) -> float:
+    environment = dict(laptop.state.read_running()["environment"])
+    environment |= {
+        "LOCKSTEP_MODEL_PATH": str(package.model.resolve()),
+        "LOCKSTEP_ALLOWED_HOSTS": "*",
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
+    }
+    query = PackagedFunction("query", package, environment, logs=folder)
+    event = json.loads(EVENT.read_text("utf-8"))
+    event["rawPath"] = event["requestContext"]["http"]["path"] = f"/bots/{SAMPLE_BOT}/search"
+    event["body"], event["isBase64Encoded"] = json.dumps({"question": "How often should I oil the chain?"}), False
+    begin = time.perf_counter()
+    query.start()
+    outcome = query.invoke(event)
+    seconds = time.perf_counter() - begin
+    query.stop()
+    if outcome.is_error or outcome.payload["statusCode"] != 200 or not json.loads(outcome.payload["body"])["hits"]:
+        raise RuntimeError(f"The packaged query function did not find anything: {outcome.payload}")
+    return seconds
