@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.analysis import MAX_QUERY_TERMS, terms, tsquery_of, tsvector_of
@@ -57,12 +57,14 @@ def test_a_question_asks_for_any_of_its_terms_once() -> None:
     assert long.count("|") == MAX_QUERY_TERMS - 1
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200))
 def test_no_text_brings_its_own_syntax(text: str) -> None:
     for written in (tsvector_of(text), tsquery_of(text) or ""):
         assert re.fullmatch(r"('[^\W_]+'(:[\d,]+)?( \| | |$))*", written)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=100))
 def test_a_question_that_repeats_a_passage_asks_for_its_terms(text: str) -> None:
     asked = set(re.findall("'([^']+)'", tsquery_of(text) or ""))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.sync import bucket_scan
@@ -112,6 +112,7 @@ KEYS = st.text(st.sampled_from("a/é한😀\u2028"), min_size=1, max_size=3).map
 CONTENTS = st.sampled_from(["one", "two"])
 
 
+@settings(deadline=None)
 @given(
     objects=st.dictionaries(KEYS, CONTENTS, max_size=30),
     seen=st.dictionaries(KEYS, CONTENTS | st.none(), max_size=30),

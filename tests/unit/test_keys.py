@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
@@ -73,6 +73,7 @@ def test_a_key_of_no_bot_has_neither_slug_nor_name(key: str) -> None:
     assert split_key(key) == ("", "")
 
 
+@settings(deadline=None)
 @given(name=st.text(st.characters(), max_size=60))
 @example("a/b\u200b/c")
 @example("\u2024\u2024/passwd")

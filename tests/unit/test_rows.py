@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain import IndexRow, Metadata, Pair, Passage, Relation
@@ -36,6 +36,7 @@ def row(text: str = "An answer.", **metadata: Any) -> IndexRow:
     return make_row(**IDS, pair=pair, passage=replace(PASSAGE, text=text), related_nodes=())
 
 
+@settings(deadline=None)
 @given(text=TEXT, limit=st.integers(0, 60))
 def test_a_clipped_text_is_the_longest_beginning_that_fits(text: str, limit: int) -> None:
     clipped = clip(text, limit)
@@ -60,6 +61,7 @@ def test_metadata_that_is_too_large_for_the_index_stays_in_the_catalog_alone() -
     assert row(extra={"note": "x" * METADATA_BYTES}).metadata == {}
 
 
+@settings(deadline=None)
 @given(extra=st.dictionaries(TEXT, TEXT | st.integers() | st.lists(TEXT, max_size=3), max_size=300))
 def test_what_metadata_the_index_is_given_fits(extra: dict[str, Any]) -> None:
     assert len(json.dumps(row(extra=extra).metadata, ensure_ascii=False).encode()) <= 2 * METADATA_BYTES
@@ -89,6 +91,7 @@ def test_the_hash_covers_every_field(name: str) -> None:
     assert replace(before, **{name: other}).row_hash != before.row_hash
 
 
+@settings(deadline=None)
 @given(first=st.tuples(TEXT, TEXT), second=st.tuples(TEXT, TEXT))
 def test_texts_share_vectors_only_if_question_and_response_are_the_same(
     first: tuple[str, str], second: tuple[str, str]
@@ -120,6 +123,7 @@ def test_a_tag_loses_what_would_mean_something_in_a_pattern(tag: str, token: str
     assert tag_token(tag) == token
 
 
+@settings(deadline=None)
 @given(tag=TEXT)
 def test_no_tag_holds_what_ends_a_pattern(tag: str) -> None:
     assert not set(tag_token(tag)) & set("|%_\\\"' \n\t")
