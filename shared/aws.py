@@ -6,7 +6,7 @@ import functools
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote_plus
@@ -64,10 +64,11 @@ class S3ObjectStore:
         target.truncate()
         which: dict[str, Any] = {"VersionId": version.version_id} if version.version_id else {}
         found = s3.get_object(Bucket=self._bucket, Key=self._prefix + version.key, IfMatch=f'"{version.etag}"', **which)
-        if found["ETag"].strip('"') != version.etag:  # not every vendor's store heeds If-Match
-            raise ObjectChangedError(f"{version.key} changed before it was read.")
-        for chunk in found["Body"].iter_chunks(1 << 20):
-            target.write(chunk)
+        with closing(found["Body"]) as body:
+            if found["ETag"].strip('"') != version.etag:  # not every vendor's store heeds If-Match
+                raise ObjectChangedError(f"{version.key} changed before it was read.")
+            for chunk in body.iter_chunks(1 << 20):
+                target.write(chunk)
 
     def put(self, key: str, content: bytes | BinaryIO, *, content_type: str | None = None) -> ObjectVersion:
         extra: dict[str, Any] = {"ContentType": content_type} if content_type else {}
