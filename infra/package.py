@@ -46,10 +46,11 @@ def build_package(target: Target, out: Path, *, model: Path = MODEL, say: Say = 
     folder = out / target.name
     parts = {name: Part(name, folder / name) for name in (LAYER, *FUNCTIONS)}
     interpreter = find_interpreter(target)
+    model = ensure_model(model)
     with _held(folder):
         _place_dependencies(folder, parts, target, interpreter, say)
         _place_code(folder, parts, interpreter)
-        _place_model(ensure_model(model), parts[LAYER].folder / "model")
+        _place_model(model, parts[LAYER].folder / "model")
         check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
         for part in parts.values():
             make_archive(part)
