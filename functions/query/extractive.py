@@ -58,7 +58,7 @@ class ExtractiveWriter:
         """The best passage first, and within a passage in the order in which it says them."""
         scores = self._scores(question, sentences)
         best = sorted(range(len(sentences)), key=lambda i: -scores[i])[:QUOTED]
-        best = [i for i in best if scores[i] >= MIN_SHARE_OF_BEST * scores[best[0]]]
+        best = [i for i in best if i == best[0] or scores[i] >= MIN_SHARE_OF_BEST * scores[best[0]]]
         first_seen = list(dict.fromkeys(sentences[i].number for i in best))
         return sorted((sentences[i] for i in best), key=lambda s: (first_seen.index(s.number), s.place))
 

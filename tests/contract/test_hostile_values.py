@@ -135,6 +135,34 @@ def test_any_text_as_a_question_is_answered_or_refused(api: TestClient, text: st
         assert response.status_code in (200, 422), response.text
 
 
+def test_no_value_opens_another_bot(api: TestClient) -> None:
+    api.post("/bots", json={"slug": "other"})
+    secret = {"id": "secret", "question": "When is it open?", "answer": "The other one never is."}
+    theirs = api.post("/bots/other/pairs", json=secret, params={"wait": True}).json()["document"]["document_id"]
+    fields = (
+        "category",
+        "subcategory",
+        "source",
+        "source_type",
+        "author",
+        "language",
+        "difficulty",
+        "external_id",
+        "tags",
+    )
+    filters: list[dict[str, Any]] = [{field: INJECTIONS} for field in fields]
+    filters += [{"tags": [text]} for text in INJECTIONS] + [{"metadata": {text: text}} for text in INJECTIONS]
+    filters += [{"document_id": [theirs]}, {"external_id": ["secret"]}, {}]
+    for chosen in filters:
+        body = {"question": "When is the other one open?", "filters": chosen}
+        for path in ("search", "ask"):
+            response = api.post(f"/bots/library/{path}", json=body)
+            assert response.status_code in (200, 422), response.text
+            assert "never is" not in response.text
+            assert theirs not in response.text
+    assert "never is" in api.post("/bots/other/ask", json={"question": "When is it open?"}).text
+
+
 @pytest.mark.parametrize("world", ["real"], indirect=True)
 def test_no_bot_name_no_page_and_no_comment_is_a_surprise(api: TestClient) -> None:
     for odd in ("\x00", "%ED%A0%80", "'; drop table bots; --", "x" * 3_000, "..", "library\x00"):

@@ -1,0 +1,103 @@
+"""Fusion by reciprocal ranks, and one hit for each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.query.ranking import RRF_CONSTANT, WEIGHTS, Ranked, fuse, group_by_pair
+from shared.domain import Candidate
+from tests.evidence import evidence
+
+DOCUMENT = UUID(int=1)
+EQUAL = dict.fromkeys(("one", "two"), 1.0)
+
+
+def candidate(passage: int, pair: int | None = None, score: float = 0.5) -> Candidate:
+    return Candidate(UUID(int=passage), UUID(int=passage if pair is None else pair), DOCUMENT, score)
+
+
+def passages(ranked: Sequence[Ranked]) -> list[int]:
+    return [found.passage_id.int for found in ranked]
+
+
+def test_the_score_is_the_sum_of_weighted_reciprocal_ranks() -> None:
+    lists = {"question": [candidate(1), candidate(2)], "lexical": [candidate(2)]}
+    scores = {found.passage_id.int: found.score for found in fuse(lists)}
+    assert scores[1] == pytest.approx(WEIGHTS["question"] / (RRF_CONSTANT + 1))
+    assert scores[2] == pytest.approx(
+        WEIGHTS["question"] / (RRF_CONSTANT + 2) + WEIGHTS["lexical"] / (RRF_CONSTANT + 1)
+    )
+
+
+def test_what_both_searches_find_is_before_what_one_finds_first() -> None:
+    lists = {"one": [candidate(1), candidate(3)], "two": [candidate(2), candidate(3)]}
+    assert passages(fuse(lists, EQUAL))[0] == 3
+
+
+def test_only_ranks_count_and_every_score_is_told() -> None:
+    lists = {"one": [candidate(1, score=0.9), candidate(2, score=0.1)], "two": [candidate(1, score=7.0)]}
+    first, second = fuse(lists, EQUAL)
+    assert (dict(first.signals), dict(second.signals)) == ({"one": 0.9, "two": 7.0}, {"one": 0.1})
+
+
+def test_the_passages_of_a_long_answer_do_not_push_others_down() -> None:
+    crowded = [candidate(number, pair=1) for number in range(10, 20)] + [candidate(2, pair=2)]
+    scores = {found.passage_id.int: found.score for found in fuse({"one": crowded}, EQUAL)}
+    assert scores[2] == pytest.approx(1 / (RRF_CONSTANT + 2))
+
+
+def test_a_passage_that_a_list_names_twice_counts_once() -> None:
+    twice = [candidate(1, score=0.9), candidate(1, score=0.1), candidate(2)]
+    first, second = fuse({"one": twice}, EQUAL)
+    assert first.signals["one"] == 0.9
+    assert first.score == pytest.approx(1 / (RRF_CONSTANT + 1))
+    assert second.score == pytest.approx(1 / (RRF_CONSTANT + 2))
+
+
+def test_of_equal_scores_the_order_is_by_pair_whatever_the_passages_are_called() -> None:
+    for names in ((1, 2), (2, 1)):
+        lists = {"one": [candidate(names[0], pair=7)], "two": [candidate(names[1], pair=5)]}
+        assert passages(fuse(lists, EQUAL)) == [names[1], names[0]]
+
+
+def test_nothing_found_is_nothing() -> None:
+    assert fuse({}) == []
+    assert fuse({"question": [], "lexical": []}) == []
+
+
+LISTS = st.dictionaries(
+    st.sampled_from(sorted(WEIGHTS)),
+    st.lists(
+        st.tuples(st.integers(0, 12), st.floats(-1, 1)).map(lambda pair: candidate(pair[0], score=pair[1])), max_size=15
+    ),
+)
+
+
+@settings(deadline=None)
+@given(lists=LISTS)
+def test_everything_found_is_ranked_once_from_best_to_worst(lists: dict[str, list[Candidate]]) -> None:
+    ranked = fuse(lists)
+    assert sorted(passages(ranked)) == sorted({c.passage_id.int for candidates in lists.values() for c in candidates})
+    assert [found.score for found in ranked] == sorted((found.score for found in ranked), reverse=True)
+
+
+# One hit for each pair
+
+
+def test_a_pair_is_one_hit_by_its_best_passage() -> None:
+    best, other, worse = (evidence("best", qa_id="a"), evidence("other", qa_id="b"), evidence("worse", qa_id="a"))
+    ranked = [Ranked(found.passage_id, DOCUMENT, 1.0 - place, {}) for place, found in enumerate((best, other, worse))]
+    hits = group_by_pair(ranked, {found.passage_id: found for found in (best, other, worse)})
+    assert [(hit.evidence.text, hit.score) for hit in hits] == [("best", 1.0), ("other", 0.0)]
+
+
+def test_what_the_catalog_does_not_vouch_for_is_left_out() -> None:
+    known = evidence("known")
+    ranked = [Ranked(UUID(int=9), DOCUMENT, 2.0, {}), Ranked(known.passage_id, DOCUMENT, 1.0, {})]
+    assert [hit.evidence for hit in group_by_pair(ranked, {known.passage_id: known})] == [known]
+    assert group_by_pair(ranked, {}) == []
