@@ -1,0 +1,161 @@
+"""The state folder: whose it is, who holds it, and what is said when something is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.state import FORMAT, State, check_port
+from shared.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+def test_a_new_folder_is_made_with_everything_in_it(state: State) -> None:
+    state.prepare()
+    assert (state.root / "format").read_text().strip() == str(FORMAT)
+    assert all(folder.is_dir() for folder in (state.bucket, state.backups, state.logs, state.milvus))
+
+
+def test_what_is_in_it_stays_at_the_next_start(state: State) -> None:
+    state.prepare()
+    (state.bucket / "library").mkdir()
+    (state.bucket / "library" / "a.txt").write_text("kept")
+    state.prepare()
+    assert (state.bucket / "library" / "a.txt").read_text() == "kept"
+
+
+def test_a_model_that_was_built_before_the_first_start_is_no_obstacle(state: State) -> None:
+    state.model.mkdir(parents=True)
+    state.lock().close()
+    state.prepare()
+
+
+# Something is wrong with it
+
+
+@pytest.mark.parametrize("name", ["thesis.doc", "bucket", "postgres"])
+def test_a_folder_of_something_else_or_a_damaged_one_is_left_alone(state: State, name: str) -> None:
+    state.root.mkdir()
+    (state.root / name).write_text("precious")
+    with pytest.raises(ConfigurationError, match=r"--state.*lockstep restore") as caught:
+        state.prepare()
+    assert str(state.root) in str(caught.value)
+    assert {path.name for path in state.root.iterdir()} == {name}
+
+
+@pytest.mark.parametrize("written", ["2", "99", "", "one"])
+def test_a_folder_of_another_version_says_which(state: State, written: str) -> None:
+    state.prepare()
+    (state.root / "format").write_text(written)
+    with pytest.raises(ConfigurationError, match=f"says '{written}', this Lockstep knows {FORMAT}"):
+        state.prepare()
+    assert (state.root / "format").read_text() == written
+
+
+# Who holds it
+
+# The file of a lock that was refused is closed by the garbage collector.
+REFUSED_LOCK = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+
+
+@REFUSED_LOCK
+def test_a_second_instance_is_told_where_the_first_one_is(state: State) -> None:
+    with state.lock():
+        state.write_running({"url": "http://127.0.0.1:8000"})
+        with pytest.raises(
+            ConfigurationError, match=r"running .* already, at http://127\.0\.0\.1:8000.*--state FOLDER"
+        ):
+            state.lock()
+    state.lock().close()
+
+
+@REFUSED_LOCK
+def test_a_second_instance_before_the_first_one_is_up_is_told_as_well(state: State) -> None:
+    with state.lock(), pytest.raises(ConfigurationError, match=r"running on .* already\. Stop it"):
+        state.lock()
+
+
+@REFUSED_LOCK
+def test_a_holder_that_is_killed_holds_no_more(state: State) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from infra.local.state import State\n"
+        "held = State(Path(sys.argv[1])).lock(); print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(state.root)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    with holder.stdout as told:
+        assert told.readline() == "held\n"
+        with pytest.raises(ConfigurationError, match="already"):
+            state.lock()
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    state.lock().close()
+
+
+# What it says of the instance that runs
+
+
+def test_what_runs_is_written_for_its_owner_alone_and_read_back(state: State) -> None:
+    state.prepare()
+    assert state.read_running() == {}
+    state.write_running({"url": "http://127.0.0.1:8000", "environment": {"LOCKSTEP_POSTGRES_URL": "postgresql://"}})
+    state.write_running({"url": "http://127.0.0.1:9000"})
+    assert state.read_running() == {"url": "http://127.0.0.1:9000"}
+    assert stat.S_IMODE(state.running.stat().st_mode) == 0o600
+    assert not list(state.root.glob("*.new"))
+
+
+@REFUSED_LOCK
+@pytest.mark.parametrize("content", ["", "{", '{"url": '])
+def test_what_was_written_in_half_counts_as_nothing(state: State, content: str) -> None:
+    state.prepare()
+    state.running.write_text(content)
+    assert state.read_running() == {}
+    with state.lock(), pytest.raises(ConfigurationError, match="already"):
+        state.lock()
+
+
+def test_the_key_for_uploads_is_made_once_for_its_owner_alone(state: State) -> None:
+    state.prepare()
+    key = state.signing_key()
+    assert len(key) == 64
+    assert state.signing_key() == key
+    assert stat.S_IMODE((state.root / "signing.key").stat().st_mode) == 0o600
+    other = State(state.root.parent / "other")
+    other.prepare()
+    assert other.signing_key() != key
+
+
+def test_the_running_record_is_plain_json_for_other_tools(state: State) -> None:
+    state.prepare()
+    state.write_running({"pid": 7})
+    assert json.loads(state.running.read_text()) == {"pid": 7}
+
+
+# Ports
+
+
+def test_a_port_that_is_taken_says_how_to_choose_another() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"Port {port} on 127.0.0.1 is taken.*--port"):
+            check_port("127.0.0.1", port)
+    check_port("127.0.0.1", port)
