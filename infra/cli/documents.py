@@ -38,6 +38,7 @@ def upload(
         list[Path], typer.Argument(help="Files and folders; folders with everything in them.", exists=True)
     ],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all of it can be found, showing progress.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 7200.0,
     prefix: Annotated[str, typer.Option(help="Goes before the names, for example guides/")] = "",
     url: UrlOption = None,
     state: StateOption = DEFAULT,
@@ -45,24 +46,21 @@ def upload(
 ) -> None:
     """Upload files and folders. The same name again replaces the document.
 
-    With --wait the exit code is 1 if any of them was rejected or failed.
+    The exit code is 1 if any of them was refused, or with --wait rejected, failed or not finished in time.
     """
     api = Api(url, state)
     uploads = list(_uploads(paths, prefix))
     if not uploads:
         raise LockstepError("There are no files there.")
     with _progress(as_json) as progress:
-        sending = progress.add_task("uploading", total=len(uploads))
-        versions: dict[str, str] = {}
-        for item in uploads:
-            versions[item.name] = _send(api, bot, item)
-            progress.advance(sending)
-        finished = _wait(api, bot, versions, progress) if wait else []
-    bad = [document for document in finished if document["state"] != "live"]
+        versions, refused = _send_all(api, bot, uploads, progress)
+        finished = _wait(api, bot, versions, progress, time.monotonic() + timeout) if wait else []
+    bad = [*refused, *(document for document in finished if document["state"] != "live")]
     if as_json:
-        show(finished or [{"name": item.name} for item in uploads], as_json=True)
+        show([*(finished or [{"name": name} for name in versions]), *refused], as_json=True)
     else:
-        say(f"{len(uploads)} uploaded" + (f", {len(finished) - len(bad)} live, {len(bad)} not" if wait else ""))
+        live = f", {sum(document['state'] == 'live' for document in finished)} live" if wait else ""
+        say(f"{len(versions)} uploaded{live}, {len(bad)} not" if bad else f"{len(versions)} uploaded{live}")
         for document in bad:
             say(f"  {document['name']}: {document['state']}: {document['reason']}")
     if bad:
@@ -123,11 +121,24 @@ def _uploads(paths: list[Path], prefix: str) -> Iterator[_Upload]:
             yield _Upload(path, f"{prefix}{path.name}")
 
 
+def _send_all(api: Api, bot: str, uploads: list[_Upload], progress: Any) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Send each file; returns the versions that they became, and what was refused and why."""
+    task = progress.add_task("uploading", total=len(uploads))
+    api.call("GET", f"/bots/{bot}")  # one message for all files if there is no such bot
+    versions: dict[str, str] = {}
+    refused: list[dict[str, Any]] = []
+    for item in uploads:
+        try:
+            versions[item.name] = _send(api, bot, item)
+        except LockstepError as error:
+            refused.append({"name": item.name, "state": "refused", "reason": str(error)})
+        progress.advance(task)
+    return versions, refused
+
+
 def _send(api: Api, bot: str, item: _Upload) -> str:
     """Send one file; returns the version that it became."""
     size = item.path.stat().st_size
-    if size == 0:
-        raise LockstepError(f"{item.path} is empty.")
     if size > DIRECT_BYTES:
         presigned = api.call("POST", f"/bots/{bot}/uploads", json={"name": item.name, "size": size})
         with item.path.open("rb") as file:
@@ -139,11 +150,14 @@ def _send(api: Api, bot: str, item: _Upload) -> str:
     return str(written["version"])
 
 
-def _wait(api: Api, bot: str, versions: dict[str, str], progress: Any) -> list[dict[str, Any]]:
+def _wait(api: Api, bot: str, versions: dict[str, str], progress: Any, deadline: float) -> list[dict[str, Any]]:
     """Wait until ingest has finished with those versions; the documents as they are then."""
     finished: dict[str, dict[str, Any]] = {}
     task = progress.add_task("becoming searchable", total=len(versions))
     while len(finished) < len(versions):
+        if time.monotonic() > deadline:
+            late = {"state": "unfinished", "reason": "still at work: see `lockstep documents list`"}
+            return [finished.get(name, {"name": name, **late}) for name in versions]
         done_in_part = 0.0
         for document in _documents(api, bot, [name for name in versions if name not in finished]):
             is_seen = document["version"] == versions[document["name"]]
