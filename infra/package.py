@@ -22,7 +22,15 @@ from pathlib import Path
 
 from infra.packaging.archive import MIB, Part, check_sizes, files_of, make_archive
 from infra.packaging.bytecode import compile_tree, find_interpreter
-from infra.packaging.dependencies import LAYER, check_pinned, install, needed, read_pins, read_requirements
+from infra.packaging.dependencies import (
+    LAYER,
+    PackagingError,
+    check_pinned,
+    install,
+    needed,
+    read_pins,
+    read_requirements,
+)
 from infra.packaging.pruning import add_stand_ins, prune
 from infra.packaging.target import MACHINES, Target
 from layers.model.build import RECORD, ensure_model, is_built
@@ -38,9 +46,12 @@ _TESTS_ONLY = ("__pycache__", "testing")
 Say = Callable[[str], None]
 
 
-def build_package(target: Target, out: Path, *, model: Path = MODEL, say: Say = print) -> list[Part]:
+def build_package(
+    target: Target, out: Path, *, model: Path = MODEL, certificates: Path | None = None, say: Say = print
+) -> list[Part]:
     """Build everything for one target below `out`; returns the layer and the functions.
 
+    `certificates` is a file of authorities to trust, for a Postgres whose vendor is one itself.
     Raises PackagingError, also when a function with the layer is too large, and what ensure_model raises.
     """
     folder = out / target.name
@@ -51,6 +62,7 @@ def build_package(target: Target, out: Path, *, model: Path = MODEL, say: Say = 
         _place_dependencies(folder, parts, target, interpreter, say)
         _place_code(folder, parts, interpreter)
         _place_model(model, parts[LAYER].folder / "model")
+        _place_certificates(certificates, parts[LAYER].folder / "certificates.pem")
         check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
         for part in parts.values():
             make_archive(part)
@@ -124,6 +136,14 @@ def _place_model(model: Path, target: Path) -> None:
         shutil.copyfile(model / name, target / name)
 
 
+def _place_certificates(source: Path | None, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    if source:
+        if not source.is_file():
+            raise PackagingError(f"There is no file {source}.")
+        shutil.copyfile(source, target)
+
+
 def _digest_of(said: object, *folders: Path) -> str:
     """Changes with what is said, and with every file below those folders."""
     files = [path for folder in folders for path in files_of(folder) if "__pycache__" not in path.parts]
@@ -158,7 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begin = time.monotonic()
     try:
         for target in targets:
-            parts = build_package(target, options.out, model=options.model, say=_tell)
+            parts = build_package(
+                target, options.out, model=options.model, certificates=options.certificates, say=_tell
+            )
             print(f"\n{target.name}\n{table(parts)}\n")
     except LockstepError as error:
         print(error, file=sys.stderr)
@@ -171,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.package",
         description="Build what is deployed: one layer (dependencies, shared code, model) and the four functions.",
-        epilog="Then: osls deploy. It takes the zips of the architecture that its parameter `architecture` names.",
+        epilog="infra/README.md says how they are deployed.",
     )
     parser.add_argument(
         "--python", default="3.13", metavar="X.Y", help="the version that runs it (default: %(default)s)"
@@ -181,6 +203,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", type=Path, default=MODEL, metavar="FOLDER",
         help="the embedder: the default one is built there if it holds none (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--certificates", type=Path, metavar="FILE",
+        help="authorities to trust, for a Postgres that needs sslrootcert: /opt/certificates.pem in the cloud",
     )  # fmt: skip
     parser.add_argument("--host", action="store_true", help="for this interpreter and machine: what the tests run")
     return parser

@@ -120,23 +120,27 @@ def test_a_zip_holds_its_folder(parts: dict[str, Part]) -> None:
             assert archive.namelist() == [path.relative_to(part.folder).as_posix() for path in files_of(part.folder)]
 
 
-def test_a_second_build_makes_the_same_zips_and_a_third_nothing(
+def test_a_second_build_makes_the_same_zips_and_a_third_only_what_has_changed(
     parts: dict[str, Part], model_folder: Path, tmp_path: Path
 ) -> None:
-    def build() -> list[str]:
+    def build(certificates: Path | None = None) -> list[str]:
         said: list[str] = []
-        build_package(Target.host(), tmp_path, model=model_folder, say=said.append)
+        build_package(Target.host(), out, model=model_folder, certificates=certificates, say=said.append)
         return said
 
-    def times() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in files_of(tmp_path) if path.name != "lock"}
+    def times() -> dict[str, int]:
+        return {path.relative_to(made).as_posix(): path.stat().st_mtime_ns for path in files_of(made)}
 
+    out, authorities = tmp_path / "out", tmp_path / "authorities.pem"
+    made = out / Target.host().name
     build()
     for part in parts.values():
-        assert _sha256(tmp_path / Target.host().name / part.archive.name) == _sha256(part.archive), part.name
+        assert _sha256(made / part.archive.name) == _sha256(part.archive), part.name
     before = times()
-    assert build() == [f"{Target.host().name}: the dependencies are as they were"]
-    assert times() == before
+    authorities.write_text("-----BEGIN CERTIFICATE-----")
+    assert build(authorities) == [f"{Target.host().name}: the dependencies are as they were"]
+    changed = {name for name, time in times().items() if before.get(name) != time}
+    assert changed == {"lock", "layer.zip", "layer.sha256", "layer/certificates.pem"}
 
 
 def test_the_table_tells_what_each_part_weighs(parts: dict[str, Part]) -> None:
