@@ -36,6 +36,8 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
 }
 
+_ONLY_TOGETHER = {"q", "a"}  # one of these letters alone may mean anything
+
 
 def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
     """Part of a pair to the record's own name for it; `chosen` goes before what is found."""
@@ -43,6 +45,8 @@ def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[st
     chosen_names = {part: wanted if wanted in names else known.get(_fold(wanted)) for part, wanted in chosen.items()}
     found = {part: name for part, name in chosen_names.items() if name}
     taken = set(found.values())
+    if not known.keys() >= _ONLY_TOGETHER:
+        taken |= {name for key, name in known.items() if key in _ONLY_TOGETHER}
     for part, candidates in COLUMN_NAMES.items():
         name = next((known[c] for c in candidates if c in known and known[c] not in taken), None)
         if part not in found and name is not None:

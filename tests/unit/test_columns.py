@@ -64,7 +64,7 @@ def test_case_accents_dots_and_the_joints_of_words_do_not_matter(name: str, part
 
 def test_every_known_name_is_found_as_what_it_is() -> None:
     for part, names in COLUMN_NAMES.items():
-        for name in names:
+        for name in set(names) - {"q", "a"}:
             assert found([name]) == {part: name}
 
 
@@ -108,3 +108,9 @@ def test_a_chosen_column_that_is_not_there_leaves_what_is_found() -> None:
 def test_the_values_do_not_matter() -> None:
     record: Mapping[str, object] = {"question": None, "answer": [], "n": 1}
     assert find_columns(record, {}) == {"question": "question", "response": "answer"}
+
+
+def test_single_letters_mean_question_and_answer_only_together() -> None:
+    assert find_columns({"Q": "", "A": ""}, {}) == {"question": "Q", "response": "A"}
+    assert find_columns({"A": "", "B": ""}, {}) == {}
+    assert find_columns({"A": "", "B": ""}, {"response": "A"}) == {"response": "A"}
