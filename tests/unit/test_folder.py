@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
 import unicodedata
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -161,6 +163,22 @@ def read(store: FolderObjectStore, key: str) -> str:
     except ObjectChangedError:
         return "changed"
     return "whole"
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_file_that_changes_between_its_first_and_its_last_byte_is_not_read(
+    store: FolderObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Copy(io.BytesIO):
+        def write(self, chunk: Any) -> int:
+            (store.root / "library" / "first.txt").write_bytes(b"2")
+            return super().write(chunk)
+
+    version = store.head("library/first.txt")
+    assert version is not None
+    monkeypatch.setattr("shared.folder.tempfile.TemporaryFile", Copy)
+    with pytest.raises(ObjectChangedError), store.open(version):
+        pass
 
 
 @pytest.mark.usefixtures("no_waiting")
