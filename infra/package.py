@@ -64,8 +64,9 @@ def build_package(
         _place_model(model, parts[LAYER].folder / "model")
         _place_certificates(certificates, parts[LAYER].folder / "certificates.pem")
         check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
-        for part in parts.values():
-            make_archive(part)
+        if not target.is_host:
+            for part in parts.values():
+                make_archive(part)
     if interpreter is None:
         say(f"Not compiled ahead of time: there is no Python {target.python} on PATH. Cold starts take longer.")
     return list(parts.values())
@@ -165,9 +166,17 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def table(parts: Sequence[Part]) -> str:
-    """What each part weighs."""
-    rows = [f"{part.name:10}{part.size / MIB:10.1f}{part.archive_size / MIB:10.1f}  {part.archive}" for part in parts]
+    """What each part weighs, and where it is."""
+    rows = [f"{part.name:10}{part.size / MIB:10.1f}{_zip_of(part)}" for part in parts]
     return "\n".join([f"{'part':10}{'MiB':>10}{'zip MiB':>10}", *rows])
+
+
+def _zip_of(part: Part) -> str:
+    return (
+        f"{part.archive.stat().st_size / MIB:10.1f}  {part.archive}"
+        if part.archive.exists()
+        else f"{'':12}{part.folder}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,7 +217,9 @@ def _parser() -> argparse.ArgumentParser:
         "--certificates", type=Path, metavar="FILE",
         help="authorities to trust, for a Postgres that needs sslrootcert: /opt/certificates.pem in the cloud",
     )  # fmt: skip
-    parser.add_argument("--host", action="store_true", help="for this interpreter and machine: what the tests run")
+    parser.add_argument(
+        "--host", action="store_true", help="for this interpreter and machine, not zipped: what the tests run"
+    )
     return parser
 
 

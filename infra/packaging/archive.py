@@ -32,10 +32,6 @@ class Part:
         """Bytes, unzipped."""
         return sum(path.stat().st_size for path in files_of(self.folder))
 
-    @property
-    def archive_size(self) -> int:
-        return self.archive.stat().st_size
-
 
 def files_of(folder: Path) -> list[Path]:
     """Every file below the folder, in the one order that zips have."""
@@ -44,7 +40,7 @@ def files_of(folder: Path) -> list[Path]:
 
 def make_archive(part: Part) -> None:
     """Zip the part, unless its zip holds this very content already."""
-    digest, record = _digest(part.folder), part.folder.with_suffix(".sha256")
+    digest, record = content_digest(part.folder), part.folder.with_suffix(".sha256")
     if part.archive.exists() and record.exists() and record.read_text() == digest:
         return
     record.unlink(missing_ok=True)
@@ -68,7 +64,8 @@ def check_sizes(layer: Part, functions: Iterable[Part], limit: int = LIMIT_BYTES
             )
 
 
-def _digest(folder: Path) -> str:
+def content_digest(folder: Path) -> str:
+    """sha256 over the names and contents of all files: what a zip of the folder depends on."""
     digest = hashlib.sha256()
     for path in files_of(folder):
         content = hashlib.sha256(path.read_bytes()).hexdigest()

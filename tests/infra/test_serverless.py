@@ -227,7 +227,7 @@ def test_logs_are_kept_for_a_while_and_not_for_ever(template: Template) -> None:
 @pytest.mark.parametrize("name", ["DocumentsBucket", "BackupsBucket"])
 def test_buckets_are_private_encrypted_and_outlive_the_stack(template: Template, name: str) -> None:
     resource = template.content["Resources"][name]
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     bucket = resource["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "BucketEncryption" in bucket
