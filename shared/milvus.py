@@ -12,7 +12,13 @@ from uuid import UUID
 
 from shared import milvus_expressions as expressions
 from shared.domain import VECTOR_FIELDS, Candidate, Collection, Filter, IndexRow, Vectors
-from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.errors import (
+    CollectionMissingError,
+    ConfigurationError,
+    MismatchError,
+    RefusedRowError,
+    StoreUnavailableError,
+)
 from shared.milvus_schema import index_parameters, make_schema, search_parameters
 from shared.resilience import Circuit, call_with_retries
 
@@ -245,6 +251,8 @@ class MilvusIndex:
 def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
     from pymilvus import MilvusClient
 
+    if not uri.startswith(("http://", "https://", "tcp://", "unix:")) and not uri.endswith(".db"):
+        raise ConfigurationError("LOCKSTEP_MILVUS_URI must look like https://… of Zilliz Cloud, or http://host:19530.")
     # It would log filters, and with them what people asked for; errors are reported where they are translated.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     try:

@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from shared import wiring
 from shared.errors import ConfigurationError
+from shared.milvus import MilvusIndex
 from shared.postgres import PostgresClient
 from shared.settings import PREFIX, Settings, load_settings
 
@@ -170,6 +171,12 @@ def test_a_url_that_is_none_of_postgres_says_so_without_the_password(url: str) -
     with pytest.raises(ConfigurationError, match=r"LOCKSTEP_POSTGRES_URL|sslmode|sslrootcert") as caught:
         PostgresClient(url)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["", "milvus", "milvus:19530", "ftp://milvus", "{{resolve:secret}}"])
+def test_a_place_of_milvus_that_is_none_names_the_variable_and_an_example(uri: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"LOCKSTEP_MILVUS_URI .* http://host:19530"):
+        MilvusIndex(uri, SECRET).ping()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "documents", "s3:///prefix", "s3://", "file:relative", "", "http://x/y"])
