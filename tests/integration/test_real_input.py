@@ -79,8 +79,8 @@ def test_two_thousand_pairs_are_in_both_stores_and_each_is_found(stores: World, 
     assert (status.state, status.pairs) == ("live", PAIRS)
     assert stores.index.count(bot.collection, bot.bot_id) == status.passages > PAIRS
     for record in map(json.loads, lines[:: PAIRS // 20]):
-        (best, *_) = stores.search(record["question"], top_k=3).hits
-        assert best.evidence.pair.question.split() == record["question"].split()
+        found = [hit.evidence.pair.external_id for hit in stores.search(record["question"], top_k=10).hits]
+        assert record["id"] in found
 
 
 @pytest.mark.parametrize("corpus", ["xquad_tr.corpus.jsonl.gz", "medquad.jsonl.gz"])
