@@ -19,6 +19,18 @@ from tests.s3_server import s3_server
 # In every one of them, so that one look finds it wherever it should not be.
 SECRET = "recognisable-secret"
 API_KEY = "the-key-of-the-test-deployment"
+SETTINGS = {
+    **CREDENTIALS,
+    "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+    "LOCKSTEP_MILVUS_TOKEN": f"token-{SECRET}",
+    "LOCKSTEP_BUCKET_URL": f"s3://{DOCUMENTS}",
+    "LOCKSTEP_BACKUP_URL": f"s3://{BACKUPS}",
+    "LOCKSTEP_S3_REGION": REGION,
+    "LOCKSTEP_EMBEDDER_THREADS": "1",
+    "LOCKSTEP_API_KEY": API_KEY,
+    "LOCKSTEP_LLM_API_KEY": f"llm-{SECRET}",
+}
 
 
 @pytest.fixture(scope="session")
@@ -53,29 +65,18 @@ def cloud(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cloud]:
     """A deployment as infra/README.md makes it: settings, then `lockstep migrate`."""
-    folder = tmp_path_factory.mktemp("cloud")
     postgres = postgres_server.ensure_database("packaged").replace("lockstep@", f"lockstep:{SECRET}@")
-    environment = {
-        **CREDENTIALS,
+    stores = {
         "AWS_ENDPOINT_URL_SQS": aws_url,
-        "POWERTOOLS_LOG_LEVEL": "DEBUG",
-        "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "LOCKSTEP_POSTGRES_URL": postgres,
         "LOCKSTEP_POSTGRES_DIRECT_URL": postgres,
         "LOCKSTEP_MILVUS_URI": milvus_server.uri,
-        "LOCKSTEP_MILVUS_TOKEN": f"token-{SECRET}",
-        "LOCKSTEP_BUCKET_URL": f"s3://{DOCUMENTS}",
-        "LOCKSTEP_BACKUP_URL": f"s3://{BACKUPS}",
         "LOCKSTEP_S3_ENDPOINT_URL": s3_url,
-        "LOCKSTEP_S3_REGION": REGION,
         "LOCKSTEP_MODEL_PATH": str(package.model),
-        "LOCKSTEP_EMBEDDER_THREADS": "1",
-        "LOCKSTEP_API_KEY": API_KEY,
-        "LOCKSTEP_LLM_API_KEY": f"llm-{SECRET}",
     }
-    made = Cloud(package, environment, folder, s3_url, aws_url)
+    made = Cloud(package, SETTINGS | stores, tmp_path_factory.mktemp("cloud"), s3_url, aws_url)
     queues = {f"LOCKSTEP_{name}_QUEUE_URL": made.create_queue(name.lower()) for name in ("INGEST", "SYNC")}
-    made.environment = environment | queues
-    lockstep(made.environment, folder, "migrate")
+    made.environment = {**made.environment, **queues}
+    lockstep(made.environment, made.folder, "migrate")
     yield made
     made.stop()

@@ -48,7 +48,7 @@ class RuntimeApi:
         self._waiting: queue.Queue[Invocation] = queue.Queue()
         self._running: dict[str, Invocation] = {}
         self._is_closed = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
+        self._server = _Server(self)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -104,45 +104,47 @@ class RuntimeApi:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, api: RuntimeApi) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A function that is ended hangs up in the middle of its poll."""
 
 
-def _handler_of(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # the client keeps its connection
-        disable_nagle_algorithm = True
-        wbufsize = -1
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"  # the client keeps its connection
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
-        def do_GET(self) -> None:
-            invocation = api.next_invocation()
-            if invocation is None:
-                self.close_connection = True
-                return
-            self._answer(200, json.dumps(invocation.event).encode(), api.headers_of(invocation))
+    def do_GET(self) -> None:
+        invocation = self.server.api.next_invocation()
+        if invocation is None:
+            self.close_connection = True
+            return
+        self._answer(200, json.dumps(invocation.event).encode(), self.server.api.headers_of(invocation))
 
-        def do_POST(self) -> None:
-            api.accept(self.path.removeprefix(VERSION), self._body())
-            self._answer(202, b"", {})
+    def do_POST(self) -> None:
+        self.server.api.accept(self.path.removeprefix(VERSION), self._body())
+        self._answer(202, b"", {})
 
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
             self.rfile.readline()
-            return body
+        self.rfile.readline()
+        return body
 
-        def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-        def log_message(self, format: str, *values: Any) -> None:  # noqa: A002  named so by the base class
-            """Nothing is said of every request."""
-
-    return Handler
+    def log_message(self, format: str, *values: Any) -> None:  # noqa: A002  named so by the base class
+        """Nothing is said of every request."""
