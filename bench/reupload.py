@@ -24,7 +24,7 @@ CHANGED = "This sentence was not there before."
 def measure(records: list[Record]) -> Iterator[Figure]:
     """Put the file, change the shortest answer in it, and put it again."""
     pairs = [dict(record) for record in records[:PAIRS]]
-    embedder = HashingEmbedder()
+    embedder = HashingEmbedder(window=256)
     with tempfile.TemporaryDirectory() as folder, _stores(Path(folder), embedder) as world:
         world.put("pairs.jsonl", _jsonl(pairs))
         yield Figure(f"texts embedded for {len(pairs):,} pairs", f"{len(embedder.embedded):,}")

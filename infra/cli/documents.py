@@ -59,8 +59,8 @@ def upload(
     if as_json:
         show([*(finished or [{"name": name} for name in versions]), *refused], as_json=True)
     else:
-        live = f", {sum(document['state'] == 'live' for document in finished)} live" if wait else ""
-        say(f"{len(versions)} uploaded{live}, {len(bad)} not" if bad else f"{len(versions)} uploaded{live}")
+        live = sum(document["state"] == "live" for document in finished)
+        say(f"{len(versions)} uploaded" + (f", {live} live, {len(bad)} not" if wait or bad else ""))
         for document in bad:
             say(f"  {document['name']}: {document['state']}: {document['reason']}")
     if bad:

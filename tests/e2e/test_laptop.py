@@ -179,6 +179,24 @@ def test_a_rejected_file_makes_the_upload_fail_with_its_reason(laptop: Laptop, t
     assert "broken.pdf: rejected: " in said
 
 
+def test_an_upload_goes_on_after_a_file_that_is_refused(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "mixed")
+    (tmp_path / "a-empty.txt").touch()
+    (tmp_path / "b-whole.txt").write_text("The reading room is on the second floor.")
+    said = laptop.run(
+        "upload", "mixed", str(tmp_path / "a-empty.txt"), str(tmp_path / "b-whole.txt"), "--wait", expect=1
+    )
+    assert "1 uploaded, 1 live, 1 not" in said
+    assert "a-empty.txt: refused: The content is empty." in said
+
+
+def test_an_upload_waits_no_longer_than_told(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "impatient")
+    (tmp_path / "long.txt").write_text("\n\n".join(f"Paragraph {n} is about the shelf {n}." for n in range(3_000)))
+    said = laptop.run("upload", "impatient", str(tmp_path / "long.txt"), "--wait", "--timeout", "0", expect=1)
+    assert "long.txt: unfinished: still at work" in said
+
+
 def test_an_upload_url_cannot_be_bent(laptop: Laptop) -> None:
     laptop.run("bots", "create", "bent")
     upload = httpx2.post(f"{laptop.url}/bots/bent/uploads", json={"name": "a.txt", "size": 5}).json()
