@@ -46,6 +46,7 @@ class Settings(BaseModel):
     embedder_threads: int = Field(default=0, ge=0, description="0: one per core")
 
     api_key: SecretStr | None = Field(default=None, description="asked of every request when it is set")
+    public: bool = Field(default=False, description="others can reach it: refuse to start without an API key")
     allowed_hosts: str = Field(default="*", description="Host headers that are served, separated by commas")
     allowed_origins: str = Field(default="", description="Origin headers that are served, separated by commas")
     llm_base_url: str | None = Field(default=None, description="of any OpenAI-compatible API")
@@ -73,11 +74,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if name.startswith(PREFIX) and value and name[len(PREFIX) :].lower() in Settings.model_fields
     }
     try:
-        return Settings(**values)  # type: ignore[arg-type]
+        settings = Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigurationError(
             "\n".join(_explain(problem["loc"], problem["msg"]) for problem in error.errors())
         ) from None
+    if settings.public and not (settings.api_key and settings.api_key.get_secret_value()):
+        raise ConfigurationError(
+            "LOCKSTEP_API_KEY is not set, and without it anybody could read and delete everything."
+        )
+    return settings
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

@@ -15,6 +15,13 @@ from mangum import Mangum  # noqa: E402
 
 from functions.query.app import app  # noqa: E402
 
+TEXT = [
+    "text/",
+    "application/json",
+    "application/problem+json",
+    "application/javascript",
+]  # anything else is sent as base64
+
 
 def handler(event: Any, context: Any) -> Any:
     """Answer one HTTP request."""
@@ -23,7 +30,7 @@ def handler(event: Any, context: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _adapter() -> Mangum:
-    return Mangum(app(), lifespan="off")
+    return Mangum(app(), lifespan="off", text_mime_types=TEXT)
 
 
 with suppress(ConfigurationError):  # told to the first request

@@ -76,9 +76,10 @@ def _detail(response: Any) -> str:
 
 
 def use_stores(state: Path) -> None:
-    """Let this process work on the stores of the running instance, or on those that the environment names."""
-    running = State(state).read_running().get("environment", {})
-    environment = {**running, **{name: value for name, value in os.environ.items() if name.startswith("LOCKSTEP_")}}
+    """Let this process work on the stores that the environment names, else on those of the running instance."""
+    named = {name: value for name, value in os.environ.items() if name.startswith("LOCKSTEP_")}
+    # One or the other: a mixture of both would write into a deployment that nobody named.
+    environment = named if named.get("LOCKSTEP_POSTGRES_URL") else State(state).read_running().get("environment", {})
     if not environment.get("LOCKSTEP_POSTGRES_URL"):
         raise LockstepError(
             f"No instance runs on {state}, and LOCKSTEP_POSTGRES_URL is not set: start one with `lockstep up`, or set "

@@ -24,13 +24,15 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.state import State, check_port
 from infra.migrate import migrate
 from shared.catalog.registry import PostgresRegistry
-from shared.errors import LockstepError
+from shared.errors import ConfigurationError, LockstepError
 from shared.folder import FolderObjectStore
 from shared.postgres import PostgresClient
 
 DATABASE = "lockstep"
 SAMPLE_BOT = "demo"
 START_SECONDS = 60.0
+# What a person may choose for a laptop. Anything else that the shell holds is of another deployment, and not meant.
+CHOOSABLE = ("API_KEY", "EMBEDDER_THREADS", "INDEX_METRIC", "MAX_OBJECT_MB")
 # What the packages of the cloud do too: pymilvus imports pandas to compare types with it, and a stand-in of a few lines
 # is enough; there are no plugins of pydantic to look for.
 QUICK_START = {
@@ -72,7 +74,7 @@ class Laptop:
     def restore(self, url: str) -> None:
         """Restore the newest snapshot at `url`, with the command that anybody could give. Raises LockstepError."""
         command = [sys.executable, "-c", "from infra.cli import main; main()", "restore"]
-        done = subprocess.run([*command, "--at", url, "--state", str(self.state.root)], check=False)
+        done = subprocess.run([*command, "--at", url, "--state", str(self.state.root)], env=_shell(), check=False)
         if done.returncode != 0:
             raise LockstepError(f"The snapshot at {url} could not be restored.")
         self.state.sample_mark.touch()
@@ -116,7 +118,7 @@ class Laptop:
 
     def _python(self, module: str, arguments: list[str]) -> Child:
         command = [sys.executable, "-m", f"infra.local.{module}", *arguments]
-        environment = {**os.environ, **QUICK_START, **self.environment}
+        environment = {**_shell(), **QUICK_START, **self.environment}
         return Child(f"The {module}", command, log=self.state.logs / f"{module}.log", environment=environment)
 
     def _environment(self, host: str, port: int) -> dict[str, str]:
@@ -151,9 +153,23 @@ class Laptop:
         return content
 
 
+def _shell() -> dict[str, str]:
+    """The environment of the shell, without the settings of other deployments."""
+    chosen = {f"LOCKSTEP_{name}" for name in CHOOSABLE}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LOCKSTEP_") or name in chosen or name.startswith("LOCKSTEP_LLM_")
+    }
+
+
 def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, say: Say = print) -> None:
     """Run until Ctrl-C, after restoring a snapshot if one is named. Raises LockstepError if it cannot start."""
     begin = time.monotonic()
+    if os.environ.get("LOCKSTEP_POSTGRES_URL"):
+        raise ConfigurationError(
+            "This shell holds the settings of another deployment (LOCKSTEP_POSTGRES_URL): open a new one, and try again."
+        )
     state = State(state_folder)
     stop = threading.Event()
 

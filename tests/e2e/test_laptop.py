@@ -214,6 +214,13 @@ def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> Non
     assert f"already, at {laptop.url}" in laptop.run("up", "--port", str(free_port()), expect=1)
 
 
+def test_a_shell_with_the_settings_of_another_deployment_is_told(model_folder: Path, tmp_path: Path) -> None:
+    other = Laptop(tmp_path / "state", model_folder)
+    other.environment |= {"LOCKSTEP_POSTGRES_URL": "postgresql://production/lockstep"}
+    assert "another deployment" in other.run("up", expect=1)
+    assert not other.state.exists()
+
+
 def test_a_taken_port_is_told(laptop: Laptop, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -200,3 +200,10 @@ def test_importing_the_composition_root_reads_no_environment_and_no_vendor() -> 
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_where_a_key_is_required_nothing_starts_without_one() -> None:
+    required = {**ENOUGH, "LOCKSTEP_PUBLIC": "true"}
+    with pytest.raises(ConfigurationError, match="LOCKSTEP_API_KEY is not set"):
+        load_settings(required)
+    assert load_settings({**required, "LOCKSTEP_API_KEY": "k"}).public
