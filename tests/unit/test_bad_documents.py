@@ -12,6 +12,7 @@ from pypdf import PdfReader, PdfWriter
 
 from functions.sync.bucket_scan import claim_bucket
 from shared.domain import DocumentStatus
+from tests.api import client_of
 from tests.unit.parsing.samples import archive, paragraph, pdf, workbook
 from tests.worlds import World, memory_world
 
@@ -116,6 +117,14 @@ def test_a_file_of_another_encoding_or_with_stray_bytes_is_read(world: World, co
     assert status_of(world, "notes.txt").state == "live"
     words = [text.replace("  ", " ") for text in world.answers(answer)]
     assert answer in words
+
+
+def test_an_empty_upload_is_refused_as_empty_however_it_is_sent(world: World) -> None:
+    with client_of(world) as api:
+        put = api.put("/bots/library/documents", params={"name": "a.txt"}, content=b"")
+        posted = api.post("/bots/library/documents", files={"file": ("a.txt", b"")})
+    for response in (put, posted):
+        assert (response.status_code, response.json()["detail"]) == (422, "The content is empty.")
 
 
 def test_a_bad_record_among_good_ones_is_named_by_its_line(world: World) -> None:

@@ -50,13 +50,18 @@ def upload_document(
     return _write(services, bot, name or file.filename or "", content, file.content_type, wait, response)
 
 
-@router.put("/documents", status_code=202, summary="Put content of up to 4 MB under a name")
+@router.put(
+    "/documents",
+    status_code=202,
+    summary="Put content of up to 4 MB under a name",
+    openapi_extra={"requestBody": {"required": True}},
+)
 def put_document(
     bot: BotOf,
     services: ServicesOf,
     response: Response,
     name: Name,
-    content: Annotated[bytes, Body(media_type="application/octet-stream")],
+    content: Annotated[bytes, Body(media_type="application/octet-stream")] = b"",  # it says itself that it is empty
     wait: Wait = None,
 ) -> WrittenOut:
     """The same name replaces the document: until the new content can answer, the old one does."""
