@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from uuid import UUID, uuid4
 
 import pytest
@@ -93,8 +94,7 @@ def follow_hints(world: World) -> None:
 
 def minutes_until_late(slices: int) -> Callable[[], float]:
     """Time enough to be asked that often."""
-    left: Iterator[float] = iter([RESERVE_SECONDS + 1] * slices)
-    return lambda: next(left, 0.0)
+    return chain(repeat(RESERVE_SECONDS + 1, slices), repeat(0.0)).__next__
 
 
 # What was left or lost
@@ -131,7 +131,7 @@ def test_a_deployment_at_rest_stays_as_it_is_and_loads_no_model(world: World) ->
     world.put("a.txt", "This is a.txt.")
     world.put("broken.pdf", b"no pdf at all")
     world.sync()
-    before = (world.status("a.txt"), world.status("broken.pdf"), dict(objects_of(world)))
+    before = world.status("a.txt"), world.status("broken.pdf"), dict(objects_of(world))
     world.embedder = None  # type: ignore[assignment]  # whoever asked it for anything would fail
     for _ in range(3):
         assert world.sync()
