@@ -1,4 +1,4 @@
-"""Object keys: `<bot slug>/<name>`, Unicode in NFC."""
+"""Object keys: `<bot slug>/<name>`. Names that people give are brought to NFC; keys that a store has stay as they are."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def object_key(slug: str, name: str) -> str:
 
 def split_key(key: str) -> tuple[str, str]:
     """Slug and name of a key; both empty where the key is not of a bot."""
-    slug, _, name = unicodedata.normalize("NFC", key).partition("/")
+    slug, _, name = key.partition("/")
     return (slug, name) if slug and name and not slug.startswith(".") else ("", "")

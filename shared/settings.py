@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from shared.errors import ConfigurationError
 
 PREFIX = "LOCKSTEP_"
+NOT_SETTINGS = ("LOCKSTEP_STATE", "LOCKSTEP_URL", "LOCKSTEP_TEST_DATA")  # of the command line and the tests
 
 
 class Settings(BaseModel):
@@ -71,8 +73,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = {
         name[len(PREFIX) :].lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX) and value and name[len(PREFIX) :].lower() in Settings.model_fields
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS and value
     }
+    if unknown := sorted(values.keys() - Settings.model_fields.keys()):
+        raise ConfigurationError("\n".join(map(_suggest, unknown)))
     try:
         settings = Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -84,6 +88,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             "LOCKSTEP_API_KEY is not set, and without it anybody could read and delete everything."
         )
     return settings
+
+
+def _suggest(name: str) -> str:
+    """A misspelt LOCKSTEP_API_KEY must not leave the API open."""
+    near = get_close_matches(name, Settings.model_fields, n=1)
+    meant = f": is {PREFIX}{near[0].upper()} meant?" if near else "; shared/settings.py has all settings."
+    return f"{PREFIX}{name.upper()} is not a setting{meant}"
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

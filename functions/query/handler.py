@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -9,18 +10,15 @@ from typing import Any
 from shared import wiring
 from shared.errors import ConfigurationError
 
+gc.disable()  # what is imported stays: looking through it for garbage, again and again, finds none
 wiring.warm_up()  # the model and the stores are opened while the web framework is imported: it takes about as long
 
 from mangum import Mangum  # noqa: E402
 
 from functions.query.app import app  # noqa: E402
 
-TEXT = [
-    "text/",
-    "application/json",
-    "application/problem+json",
-    "application/javascript",
-]  # anything else is sent as base64
+# Everything else is sent as base64.
+TEXT = ["text/", "application/json", "application/problem+json", "application/javascript"]
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -35,3 +33,5 @@ def _adapter() -> Mangum:
 
 with suppress(ConfigurationError):  # told to the first request
     _adapter()
+gc.freeze()
+gc.enable()

@@ -60,24 +60,31 @@ class State:
         self.root.mkdir(parents=True, exist_ok=True)
         form = self.root / "format"
         if not form.exists():
-            if any(path.name != "lock" and path != self.model for path in self.root.iterdir()):
+            harmless = ("lock", "format.new", self.model.name)
+            if any(path.name not in harmless for path in self.root.iterdir()):
                 raise ConfigurationError(
                     f"{self.root} is not a state folder of Lockstep, or a damaged one (its file `format` is missing). "
                     "Name another with --state, or move this one away; `lockstep restore` brings a snapshot back."
                 )
-            form.write_text(f"{FORMAT}\n")
-        elif form.read_text().strip() != str(FORMAT):
-            raise ConfigurationError(f"{form} says {form.read_text().strip()!r}, this Lockstep knows {FORMAT}.")
+            _write_whole(form, f"{FORMAT}\n")
+        elif (found := form.read_text("utf-8", "replace").strip()) != str(FORMAT):
+            raise ConfigurationError(f"{form} says {found!r}, this Lockstep knows {FORMAT}.")
         for folder in (self.bucket, self.backups, self.logs, self.milvus):
             folder.mkdir(parents=True, exist_ok=True)
 
     def lock(self) -> IO[str]:
         """Hold the folder until the file is closed. Raises ConfigurationError if another instance holds it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        file = (self.root / "lock").open("a+")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / "lock").open("a+")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.root} cannot be used as state folder ({error.strerror}): name another with --state."
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            file.close()
             where = self.read_running().get("url", "")
             raise ConfigurationError(
                 f"Lockstep is running on {self.root} already{f', at {where}' if where else ''}. Stop it there with Ctrl-C, "
@@ -88,24 +95,28 @@ class State:
     def read_running(self) -> dict[str, Any]:
         """What the instance that runs on this folder wrote about itself; empty if there is none."""
         try:
-            found: dict[str, Any] = json.loads(self.running.read_text())
-        except (FileNotFoundError, ValueError):
+            found = json.loads(self.running.read_text("utf-8"))
+        except (OSError, ValueError):
             return {}
-        return found
+        return found if isinstance(found, dict) else {}
 
     def write_running(self, content: dict[str, Any]) -> None:
-        temporary = self.running.with_suffix(".new")
-        temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps(content, indent=1))
-        os.replace(temporary, self.running)
+        _write_whole(self.running, json.dumps(content, indent=1))
 
     def signing_key(self) -> str:
         """The key that presigned uploads are signed with; made at the first start."""
         path = self.root / "signing.key"
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
+            _write_whole(path, secrets.token_hex(32))
         return path.read_text()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The file appears with all of its text, or not at all; only its owner may read it."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.touch(mode=0o600)
+    temporary.write_text(text, "utf-8")
+    os.replace(temporary, path)
 
 
 def check_port(host: str, port: int) -> None:

@@ -21,7 +21,6 @@ from shared.errors import (
 from shared.folder import FolderObjectStore
 from shared.ports import ObjectStore
 from shared.testing import InMemoryObjectStore
-from tests.conftest import ROOT
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, s3_server
 
 NAMES = [
@@ -39,7 +38,7 @@ NAMES = [
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("s3") / "buckets"
     (folder / "documents").mkdir(parents=True)
-    with s3_server(ROOT / ".lockstep" / "tools", folder) as url:
+    with s3_server(folder) as url:
         yield url
 
 

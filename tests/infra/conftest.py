@@ -51,7 +51,7 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     buckets = tmp_path_factory.mktemp("s3") / "buckets"
     for name in (DOCUMENTS, BACKUPS):
         (buckets / name).mkdir(parents=True)
-    with s3_server(ROOT / ".lockstep" / "tools", buckets) as url:
+    with s3_server(buckets) as url:
         yield url
 
 

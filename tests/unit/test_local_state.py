@@ -68,11 +68,7 @@ def test_a_folder_of_another_version_says_which(state: State, written: str) -> N
 
 # Who holds it
 
-# The file of a lock that was refused is closed by the garbage collector.
-REFUSED_LOCK = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
-
-@REFUSED_LOCK
 def test_a_second_instance_is_told_where_the_first_one_is(state: State) -> None:
     with state.lock():
         state.write_running({"url": "http://127.0.0.1:8000"})
@@ -83,13 +79,11 @@ def test_a_second_instance_is_told_where_the_first_one_is(state: State) -> None:
     state.lock().close()
 
 
-@REFUSED_LOCK
 def test_a_second_instance_before_the_first_one_is_up_is_told_as_well(state: State) -> None:
     with state.lock(), pytest.raises(ConfigurationError, match=r"running on .* already\. Stop it"):
         state.lock()
 
 
-@REFUSED_LOCK
 def test_a_holder_that_is_killed_holds_no_more(state: State) -> None:
     script = (
         "import sys, time; from pathlib import Path; from infra.local.state import State\n"
@@ -121,7 +115,6 @@ def test_what_runs_is_written_for_its_owner_alone_and_read_back(state: State) ->
     assert not list(state.root.glob("*.new"))
 
 
-@REFUSED_LOCK
 @pytest.mark.parametrize("content", ["", "{", '{"url": '])
 def test_what_was_written_in_half_counts_as_nothing(state: State, content: str) -> None:
     state.prepare()
@@ -159,3 +152,24 @@ def test_a_port_that_is_taken_says_how_to_choose_another() -> None:
         with pytest.raises(ConfigurationError, match=f"Port {port} on 127.0.0.1 is taken.*--port"):
             check_port("127.0.0.1", port)
     check_port("127.0.0.1", port)
+
+
+def test_a_file_is_no_state_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("something else")
+    with pytest.raises(ConfigurationError, match=r"cannot be used as state folder .* name another with --state"):
+        State(tmp_path / "file").lock()
+
+
+@pytest.mark.parametrize("left_behind", ["format.new", "lock"])
+def test_a_first_start_that_was_killed_can_be_repeated(state: State, left_behind: str) -> None:
+    state.root.mkdir(parents=True, exist_ok=True)
+    (state.root / left_behind).touch()
+    state.prepare()
+    assert (state.root / "format").read_text().strip() == str(FORMAT)
+
+
+@pytest.mark.parametrize("damaged", ["[]", "{", "\x00"])
+def test_what_an_instance_wrote_of_itself_may_be_damaged(state: State, damaged: str) -> None:
+    state.root.mkdir(parents=True, exist_ok=True)
+    state.running.write_text(damaged)
+    assert state.read_running() == {}

@@ -207,3 +207,10 @@ def test_where_a_key_is_required_nothing_starts_without_one() -> None:
     with pytest.raises(ConfigurationError, match="LOCKSTEP_API_KEY is not set"):
         load_settings(required)
     assert load_settings({**required, "LOCKSTEP_API_KEY": "k"}).public
+
+
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigurationError, match="LOCKSTEP_APIKEY is not a setting: is LOCKSTEP_API_KEY meant"):
+        load_settings({**ENOUGH, "LOCKSTEP_APIKEY": "k"})
+    with pytest.raises(ConfigurationError, match="LOCKSTEP_XYZ is not a setting; shared"):
+        load_settings({**ENOUGH, "LOCKSTEP_XYZ": "k"})
