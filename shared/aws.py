@@ -6,7 +6,7 @@ import functools
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote_plus
@@ -49,8 +49,17 @@ class S3ObjectStore:
         try:
             found = self._call(lambda s3: s3.head_object(Bucket=self._bucket, Key=self._prefix + key))
         except NotFoundError:
+            self._check_bucket()
             return None
         return _version(key, found["ETag"], found["ContentLength"], found.get("VersionId"))
+
+    def _check_bucket(self) -> None:
+        """A HEAD says the same of a missing object and of a missing bucket, in which nothing was deleted."""
+        try:
+            with suppress(ConfigurationError):  # it is there, and not ours to list
+                self._call(lambda s3: s3.head_bucket(Bucket=self._bucket))
+        except NotFoundError:
+            raise ConfigurationError(f"There is no bucket {self._bucket!r}: check its URL in the settings.") from None
 
     @contextmanager
     def open(self, version: ObjectVersion) -> Iterator[BinaryIO]:

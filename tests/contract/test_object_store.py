@@ -191,3 +191,9 @@ def test_s3_that_does_not_answer_is_unavailable() -> None:
     store = S3ObjectStore("documents", endpoint_url="http://127.0.0.1:9", region="us-east-1")
     with pytest.raises(StoreUnavailableError):
         store.head("bot/a.txt")
+
+
+def test_a_missing_bucket_is_not_taken_for_a_missing_object(s3_url: str, credentials: None) -> None:
+    elsewhere = S3ObjectStore("no-such-bucket", prefix="", endpoint_url=s3_url, region="us-east-1")
+    with pytest.raises(ConfigurationError, match="no bucket 'no-such-bucket': check its URL"):
+        elsewhere.head("bot/a.txt")
