@@ -60,7 +60,6 @@ class Scan:
     """One bot's scan, which goes on where the last invocation stopped."""
 
     after: str = ""
-    objects: int = 0
     documents: int = 0
     vanished: list[str] = field(default_factory=list)
 
@@ -114,14 +113,13 @@ class BucketScan:
             if not _is_known(in_catalog.get(key), version):
                 self.hints.object_changed(key)
         scan.vanished += [k.object_key for k in in_catalog.values() if k.seen_version and k.object_key not in in_bucket]
-        scan.objects += len(in_bucket)
         scan.documents += len(in_catalog)
         scan.after = end or scan.after
         return end is not None
 
     def _report_vanished(self, bot: Bot, scan: Scan) -> None:
         credible = max(ALWAYS_CREDIBLE, MAX_VANISHED_SHARE * scan.documents)
-        if scan.vanished and (len(scan.vanished) > credible or scan.objects == 0):
+        if len(scan.vanished) > credible:
             logger().error(
                 "too many objects have vanished from the bucket: none of their documents is removed",
                 bot=bot.slug,
@@ -144,7 +142,6 @@ def _take(versions: Iterator[ObjectVersion], limit: int) -> list[ObjectVersion]:
 def _progress(scan: Scan) -> dict[str, Any]:
     return {
         "after": scan.after,
-        "objects": scan.objects,
         "documents": scan.documents,
         "vanished": scan.vanished,
     }

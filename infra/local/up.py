@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from types import FrameType
 
-from functions.sync.bucket_scan import claim_bucket
+from functions.sync.bucket_scan import IDENTITY_KEY, bucket_deployment, claim_bucket
 from infra.local.child import Child
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
@@ -113,8 +113,19 @@ class Laptop:
     def _prepare_catalog(self) -> None:
         client = PostgresClient(self._postgres.ensure_database(DATABASE))
         migrate(client)
-        claim_bucket(FolderObjectStore(self.state.bucket), PostgresRegistry(client, client).deployment_id())
+        self._claim_bucket(PostgresRegistry(client, client))
         client.close()
+
+    def _claim_bucket(self, registry: PostgresRegistry) -> None:
+        bucket = FolderObjectStore(self.state.bucket)
+        if registry.bots() and bucket_deployment(bucket) is None:
+            # Taking it for ours would take all that is missing in it for deleted.
+            self._say(
+                f"{self.state.bucket} is not the bucket that it was ({IDENTITY_KEY} is missing): nothing in it is compared "
+                "with the catalog. Bring it back, or let `lockstep migrate` take this one."
+            )
+            return
+        claim_bucket(bucket, registry.deployment_id())
 
     def _python(self, module: str, arguments: list[str]) -> Child:
         command = [sys.executable, "-m", f"infra.local.{module}", *arguments]

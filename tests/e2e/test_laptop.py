@@ -162,6 +162,36 @@ def test_a_file_that_is_copied_into_the_bucket_is_found_and_one_that_is_removed_
     wait_for(lambda: "Nothing was found" in laptop.run("search", "folder", "Where is the spare key?"))
 
 
+def test_what_was_removed_while_nothing_ran_is_found_at_the_next_start(laptop: Laptop) -> None:
+    laptop.run("bots", "create", "single")
+    folder = laptop.state / "bucket" / "single"
+    folder.mkdir()
+    (folder / "only.txt").write_text("The attic is closed on Mondays.")
+    wait_for(lambda: "attic" in laptop.run("search", "single", "When is the attic closed?"))
+    laptop.stop()
+    (folder / "only.txt").unlink()
+    laptop.start()
+    wait_for(lambda: "attic" not in laptop.run("search", "single", "When is the attic closed?"))
+
+
+def test_a_bucket_that_is_not_the_same_any_more_deletes_nothing(laptop: Laptop, tmp_path: Path) -> None:
+    laptop.run("bots", "create", "kept")
+    folder = laptop.state / "bucket" / "kept"
+    folder.mkdir()
+    (folder / "only.txt").write_text("The cellar holds the newspapers.")
+    wait_for(lambda: "newspapers" in laptop.run("search", "kept", "What does the cellar hold?"))
+    laptop.stop()
+    bucket = laptop.state / "bucket"
+    bucket.rename(tmp_path / "lost")
+    assert "is not the bucket that it was" in laptop.start()
+    laptop.run("sync", expect=1)
+    assert "newspapers" in laptop.run("search", "kept", "What does the cellar hold?")
+    laptop.stop()
+    shutil.rmtree(bucket)
+    (tmp_path / "lost").rename(bucket)
+    laptop.start()
+
+
 def test_a_large_file_goes_the_presigned_way(laptop: Laptop, tmp_path: Path) -> None:
     laptop.run("bots", "create", "large")
     lines = (f"Line {n} of the large file tells of shelf {n % 97}.\n\n" + "filler " * 700 for n in range(900))
