@@ -25,7 +25,7 @@ MAX_BATCH_PAIRS = 1_000
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)  # built when first used: starting costs less
+    model_config = ConfigDict(extra="forbid")
 
 
 # Bots
