@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,7 +65,7 @@ class Services:
         return writers | {"extractive": ExtractiveWriter(self.embedder)}
 
 
-def _services_of(request: Request) -> Services:
+async def _services_of(request: Request) -> Services:  # async: a plain function would cost a change of threads
     services: Services = request.app.state.services
     return services
 
@@ -72,8 +73,13 @@ def _services_of(request: Request) -> Services:
 ServicesOf = Annotated[Services, Depends(_services_of)]
 
 
-def _bot_of(services: ServicesOf, bot: Annotated[str, Path(description="the bot's slug", examples=["care"])]) -> Bot:
-    return services.registry.bot(bot)
+def _bot_of(
+    request: Request, services: ServicesOf, bot: Annotated[str, Path(description="the bot's slug", examples=["care"])]
+) -> Bot:
+    begin = time.perf_counter()
+    found = services.registry.bot(bot)
+    request.state.bot_milliseconds = (time.perf_counter() - begin) * 1000
+    return found
 
 
 BotOf = Annotated[Bot, Depends(_bot_of)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from functions.query.models import (
     AnswerOut,
@@ -25,9 +25,10 @@ router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
 
 
 @router.post("/search", summary="Find the best pairs for a question")
-def search(bot: BotOf, services: ServicesOf, body: SearchIn, response: Response) -> SearchOut:
+def search(bot: BotOf, services: ServicesOf, body: SearchIn, request: Request, response: Response) -> SearchOut:
     found = services.retrieval.search(bot, body.question, top_k=body.top_k, matching=_filter(body.filters))
-    response.headers["Server-Timing"] = ", ".join(f"{part};dur={ms:.2f}" for part, ms in found.milliseconds.items())
+    timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
+    response.headers["Server-Timing"] = ", ".join(f"{part};dur={ms:.2f}" for part, ms in timing.items())
     return SearchOut(
         hits=[_hit_out(rank, hit) for rank, hit in enumerate(found.hits, start=1)],
         is_complete=found.is_complete,
