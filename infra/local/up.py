@@ -200,8 +200,8 @@ def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, 
             laptop.start_worker()
             signal.signal(signal.SIGINT, on_signal)
             signal.signal(signal.SIGTERM, on_signal)
+            _load_sample(laptop, stop, say)  # before anybody is told to ask it
             say(_summary(laptop, time.monotonic() - begin))
-            _load_sample(laptop, stop, say)
             laptop.watch(stop)
         finally:
             say("Stopping …")
