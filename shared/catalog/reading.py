@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -35,13 +35,12 @@ class PostgresReading:
             parameters = filter_parameters(matching)
             return tx.rows("filtered_lexical_search", bot_id=bot.bot_id, query=query, limit=limit, **parameters)
 
-        rows = self._client.transact(work, read_only=True)
+        rows = self._read(work)
         return [Candidate(row["passage_id"], row["qa_id"], row["document_id"], row["score"]) for row in rows]
 
     def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
-        rows = self._client.transact(
-            lambda tx: tx.rows("matching_passages", bot_id=bot.bot_id, limit=limit, **filter_parameters(matching)),
-            read_only=True,
+        rows = self._read(
+            lambda tx: tx.rows("matching_passages", bot_id=bot.bot_id, limit=limit, **filter_parameters(matching))
         )
         return [row["passage_id"] for row in rows]
 
@@ -49,23 +48,19 @@ class PostgresReading:
         if not passage_ids:
             return {}
         parameters = filter_parameters(matching)
-        rows = self._client.transact(
-            lambda tx: tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters),
-            read_only=True,
-        )
+        rows = self._read(lambda tx: tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters))
         return {row["passage_id"]: evidence_from(row) for row in rows}
 
     def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._client.transact(
-            lambda tx: tx.rows("vouch", bot_id=bot.bot_id, passage_ids=list(passage_ids)), read_only=True
-        )
+        rows = self._read(lambda tx: tx.rows("vouch", bot_id=bot.bot_id, passage_ids=list(passage_ids)))
         return {row["passage_id"] for row in rows}
 
     def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._client.transact(
-            lambda tx: tx.rows("live_documents", bot_id=bot.bot_id, document_ids=list(document_ids)), read_only=True
-        )
+        rows = self._read(lambda tx: tx.rows("live_documents", bot_id=bot.bot_id, document_ids=list(document_ids)))
         return {row["document_id"] for row in rows}
+
+    def _read(self, work: Callable[[Transaction], list[Row]]) -> list[Row]:
+        return self._client.transact(work, read_only=True, joins_as_written=True)
 
     def log(self, bot: Bot, entry: QueryLog) -> None:
         self._client.transact(

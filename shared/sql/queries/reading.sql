@@ -1,4 +1,4 @@
--- Questions: propose, vouch, log.
+-- Questions: propose, vouch, log. The joins of what is asked run in the order in which they are written here.
 
 -- name: pair_filter
 -- A fragment, put in place of {pair_filter}: what a filter demands of the pair q. A null parameter demands nothing.
