@@ -64,7 +64,7 @@ $(VENV)/laptop.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[ingest,query,s3,laptop,test,check]'
+	$(PIP_INSTALL) -e '.[ingest,query,s3,laptop,evaluate,test,check]'
 	@touch $@ $(VENV)/laptop.stamp
 
 $(MODEL_VENV)/export.stamp: layers/model/requirements.txt
