@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from shared.domain import VECTOR_FIELDS, Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
 from shared.errors import CollectionMissingError, LockstepError, MismatchError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
-from shared.telemetry import logger
+from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +73,7 @@ class Delivery:
     def _advance(self, bot: Bot, document_id: UUID) -> bool:
         flipped = self.catalog.flip(bot, document_id)
         if flipped:
+            count("flips")
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
         if flipped or self.catalog.finish_deletion(bot, document_id):
             return True
@@ -146,7 +147,7 @@ class _Attempt:
         proofs = [
             proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))
         ]
-        self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation)
+        count("deliveries", self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation))
         if len(proofs) < len(markers):
             proven = {proof.passage_id for proof in proofs}
             unproven = [marker for marker in markers if marker.passage_id not in proven]
@@ -159,8 +160,9 @@ class _Attempt:
         index.delete(collection, bot_id, ids)
         still_there = index.present(collection, bot_id, ids)
         gone = [passage_id for passage_id in ids if passage_id not in still_there]
-        self.delivery.catalog.prove_absent(self.bot, self.claim, gone, self.incarnation)
+        count("sweeps", self.delivery.catalog.prove_absent(self.bot, self.claim, gone, self.incarnation))
         if still_there:
+            count("postponements", len(still_there))
             self.delivery.catalog.postpone(
                 self.bot, self.claim, list(still_there), "the index still returned the row after deleting it"
             )
@@ -192,6 +194,7 @@ class _Attempt:
         return self.lease_ends - time.monotonic() > self.delivery.index.write_timeout_seconds
 
     def _postpone(self, markers: Sequence[Marker], error: str) -> None:
+        count("postponements", len(markers))
         ids = [marker.passage_id for marker in markers]
         self.delivery.catalog.postpone(self.bot, self.claim, ids, error)
 

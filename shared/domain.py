@@ -399,6 +399,30 @@ class QueryLog:
     citations: tuple[Mapping[str, Any], ...] = ()
 
 
+# Operating
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What the catalog says of the whole deployment, at one moment."""
+
+    markers: Mapping[str, int]  # by state; those that are delivered are not counted
+    oldest_marker_seconds: float  # for how long the oldest pending one has waited; 0 if none is
+    documents: Mapping[str, int]  # by state
+    deployment_age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the last run of an operation ended: `audit` (its subject is a collection), `snapshot` or `drill`."""
+
+    operation: str
+    subject: str
+    figures: Mapping[str, Any]
+    finished_at: datetime
+    age_seconds: float
+
+
 def qa_id_of(document_id: UUID, key: str) -> UUID:
     """The stable id of a pair: the same document and key give the same id, in every generation."""
     return uuid5(document_id, key)

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         EmbedderModel,
         Evidence,
         Filter,
+        Gauges,
         IndexRow,
         ObjectVersion,
         Observation,
+        Outcome,
         Proof,
         QueryLog,
         SeenObject,
@@ -369,6 +371,20 @@ class ReadingCatalog(Protocol):
 
     def ping(self) -> None:
         """Raises StoreUnavailableError unless the store answers."""
+        ...
+
+
+class OperationsCatalog(Protocol):
+    """What an operator is shown."""
+
+    def gauges(self) -> Gauges: ...
+
+    def record_outcome(self, operation: str, subject: str, figures: Mapping[str, Any]) -> None:
+        """Keep how a run ended, in place of the one before."""
+        ...
+
+    def outcomes(self) -> list[Outcome]:
+        """The last of each operation and subject; audits of collections that no bot uses are left out."""
         ...
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.errors import CircuitOpenError, StoreUnavailableError
+from shared.telemetry import count
 
 T = TypeVar("T")
 
@@ -61,8 +62,11 @@ class Circuit:
             self._closed_again_at = self._clock() + self._rest_seconds  # this call alone tries; others wait
 
     def _count_failure(self) -> None:
+        count("store_failures", store=self._store)
         with self._lock:
             self._failures += 1
+            if self._failures == self._limit:
+                count("circuits_opened", store=self._store)
             if self._failures >= self._limit:
                 self._closed_again_at = self._clock() + self._rest_seconds
 

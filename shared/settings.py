@@ -56,6 +56,8 @@ class Settings(BaseModel):
     llm_model: str = "gpt-5-mini"
     llm_timeout_seconds: float = Field(default=20.0, gt=0)
 
+    metrics: Literal["none", "emf"] = Field(default="none", description="emf: into the log, for CloudWatch")
+
     max_object_mb: int = Field(default=200, gt=0, description="a larger object is rejected")
 
     @property

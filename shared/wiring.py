@@ -9,12 +9,14 @@ from threading import RLock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from shared import telemetry
 from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
+    from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
     from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
@@ -108,6 +110,13 @@ def reading() -> PostgresReading:
 
 
 @Once
+def operations() -> PostgresOperations:
+    from shared.catalog.operations import PostgresOperations
+
+    return PostgresOperations(postgres())
+
+
+@Once
 def index() -> VectorIndex:
     from shared.milvus import MilvusIndex
 
@@ -171,6 +180,21 @@ def _hints_by_settings() -> Hints:
         bucket=urlsplit(chosen.bucket_url).netloc,
         region=chosen.s3_region,
     )
+
+
+def emit_metrics(*, of_deployment: bool = False) -> None:
+    """Write what was counted since the last time where CloudWatch finds it, if the settings say so.
+
+    With `of_deployment` the gauges as well, which are read from the catalog; while it is away, they are left out.
+    """
+    if settings().metrics != "emf":
+        return
+    if of_deployment:
+        from shared.operations import measure_deployment
+
+        with suppress(LockstepError):  # whatever was to be done has said so already
+            measure_deployment(operations(), telemetry.meter())
+    telemetry.emit(telemetry.meter().take_unsent())
 
 
 def warm_up() -> None:

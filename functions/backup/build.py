@@ -15,6 +15,7 @@ RESTORE_SECONDS = 24 * 3600.0
 def build_snapshot(backups: ObjectStore, *, report: Report) -> Snapshot:
     return Snapshot(
         registry=wiring.registry(),
+        operations=wiring.operations(),
         tables=CatalogTables(wiring.direct_postgres()),
         index=wiring.index(),
         bucket=wiring.bucket(),

@@ -11,5 +11,8 @@ from shared.telemetry import logger
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Take a snapshot of every bot."""
-    manifest = build_snapshot(wiring.backups(), report=lambda message: logger().info(message)).take()
+    try:
+        manifest = build_snapshot(wiring.backups(), report=lambda message: logger().info(message)).take()
+    finally:
+        wiring.emit_metrics()
     return {"snapshot_id": manifest.snapshot_id, "bots": len(manifest.bots)}

@@ -24,7 +24,8 @@ from functions.backup.tables import CatalogTables, read_records
 from functions.backup.vectors import copy_vectors
 from shared.domain import Bot
 from shared.errors import LeasedError, NotFoundError, ObjectChangedError
-from shared.ports import ObjectStore, Registry, VectorIndex
+from shared.operations import record_snapshot
+from shared.ports import ObjectStore, OperationsCatalog, Registry, VectorIndex
 from shared.telemetry import logger
 
 LEASE_SECONDS = 15 * 60.0
@@ -38,6 +39,7 @@ class Snapshot:
     """Copies every bot. `report` is told of progress; `copies_objects` adds the uploaded files themselves."""
 
     registry: Registry
+    operations: OperationsCatalog
     tables: CatalogTables
     index: VectorIndex
     bucket: ObjectStore
@@ -65,6 +67,8 @@ class Snapshot:
             bots=[self._copy_bot(bot, f"snapshots/{snapshot_id}/{bot.slug}") for bot in self.registry.bots()],
         )
         write_manifest(self.backups, manifest)
+        size = sum(part.bytes for bot in manifest.bots for part in bot.parts)
+        record_snapshot(self.operations, snapshot_id, size_bytes=size, bots=len(manifest.bots))
         logger().info("snapshot taken", snapshot=snapshot_id, bots=len(manifest.bots))
         return manifest
 

@@ -24,6 +24,13 @@ def handler(event: Event, context: Any) -> dict[str, Any]:
 
     For SQS the answer names the messages to be given again; for a direct event a failure is raised.
     """
+    try:
+        return _look_and_deliver(event, context)
+    finally:
+        wiring.emit_metrics()
+
+
+def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
     batch = _Batch()
     failures: list[str] = []
     messages = [record for record in event.get("Records", []) if record.get("eventSource") == "aws:sqs"]

@@ -14,7 +14,7 @@ from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
 from shared.domain import VECTOR_FIELDS, Bot, Candidate, Evidence, Filter
 from shared.errors import CollectionMissingError
 from shared.ports import Embedder, ReadingCatalog, VectorIndex
-from shared.telemetry import logger
+from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
     from shared.domain import Vector
@@ -146,6 +146,7 @@ class Retrieval:
             evidence = self._hydrate(bot, ranked, top_k, matching, clock)
         looked_at = ranked[: self._depth(top_k)]
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
+        count("dropped_candidates", dropped)
         return SearchResult(group_by_pair(ranked, evidence)[:top_k], True, dropped, clock.milliseconds)
 
     def _hydrate(

@@ -26,7 +26,10 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         hints=wiring.hints(),
         time_left=time_left,
     )
-    is_finished = sync.run()
+    try:
+        is_finished = sync.run()
+    finally:
+        wiring.emit_metrics(of_deployment=True)
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
         wiring.hints().sync_wanted()
     return {"is_finished": is_finished}

@@ -62,20 +62,22 @@ def migrate(state: StateOption = DEFAULT) -> None:
 
 
 def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """What there is, and what is not finished. The exit code is 1 if something has failed."""
-    from infra.status import overview
+    """What there is, what is not finished, and how the last operations ended. The exit code is 1 if something is wrong."""
+    from infra.status import is_well, overview, told
 
     use_stores(state)
-    found = overview(wiring.postgres(), wiring.settings(), wiring.index())
+    found = overview(wiring.postgres(), wiring.operations(), wiring.index())
     if as_json:
         show(found, as_json=True)
     else:
         for part, answer in found["parts"].items():
-            say(f"{part:10} {answer}")
+            say(f"{part:13} {answer}")
+        for operation, last in found["last"].items():
+            say(f"last {operation:8} {told(operation, last)}")
         rows = (tuple(bot.values()) for bot in found["bots"])
         headers = ("bot", "documents", "live", "building", "rejected", "failed", "pairs", "waiting", "oldest waiting")
         show(found["bots"], as_json=False, table=headers, rows=rows)
-    if any(answer != "ok" for answer in found["parts"].values()) or any(bot["failed"] for bot in found["bots"]):
+    if not is_well(found):
         raise typer.Exit(1)
 
 

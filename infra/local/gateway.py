@@ -1,13 +1,16 @@
-"""The laptop's HTTP gateway: the query function's app under uvicorn, and the place where presigned uploads go."""
+"""The laptop's HTTP gateway: the query function's app under uvicorn, presigned uploads and metrics."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from functions.query.app import app as query_app
+from functions.query.guard import Guard
 from functions.query.problems import problem_response
+from infra.local.metrics import METRICS, MetricsPage
 from shared import wiring
 from shared.errors import LockstepError
 from shared.folder import FolderObjectStore
@@ -23,10 +26,11 @@ CONCURRENT_REQUESTS = 12  # each may hold a connection to Postgres
 
 
 class Gateway:
-    """The query app, and PUT on presigned URLs beside it."""
+    """The query app, and beside it PUT on presigned URLs and GET /metrics."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]], metrics: Callable[..., Awaitable[None]]) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
@@ -34,6 +38,8 @@ class Gateway:
 
             response = await _store_upload(Request(scope, receive))
             await response(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == METRICS:
+            await self._metrics(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -72,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--metrics-of-worker", type=Path, required=True)
     options = parser.parse_args()
     wiring.warm_up()
     import uvicorn
@@ -84,7 +91,7 @@ def main() -> None:
             await super().startup(sockets)
 
     config = uvicorn.Config(
-        Gateway(query_app()),
+        Gateway(query_app(), Guard(MetricsPage(options.metrics_of_worker), wiring.settings())),
         host=options.host,
         port=options.port,
         log_level="warning",

@@ -48,6 +48,10 @@ class State:
         return self.root / "logs"
 
     @property
+    def worker_metrics(self) -> Path:
+        return self.logs / "worker-metrics.json"
+
+    @property
     def running(self) -> Path:
         return self.root / "running.json"
 

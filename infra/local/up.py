@@ -55,8 +55,9 @@ class Laptop:
         self._postgres = EmbeddedPostgres(state.postgres)
         self._milvus = EmbeddedMilvus(state.milvus)
         self.environment = self._environment(host, port)
-        self._gateway = self._python("gateway", ["--host", host, "--port", str(port)])
-        self._worker = self._python("worker", [])
+        metrics = ["--metrics-of-worker", str(state.worker_metrics)]
+        self._gateway = self._python("gateway", ["--host", host, "--port", str(port), *metrics])
+        self._worker = self._python("worker", ["--metrics", str(state.worker_metrics)])
 
     def start(self) -> None:
         """Everything but the worker. Raises LockstepError, which says what is wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
@@ -14,15 +15,17 @@ from functions.backup import handler as backup
 from functions.backup.manifest import snapshots
 from functions.ingest import handler as ingest
 from functions.sync import handler as sync
+from infra.local.metrics import write_samples
 from infra.local.queue import HintQueue
 from shared import wiring
 from shared.errors import LockstepError
 from shared.folder import FolderObjectStore
 from shared.milvus import MilvusIndex
-from shared.telemetry import logger
+from shared.telemetry import logger, meter
 
 MESSAGES_AT_ONCE = 10
 SYNC_EVERY_SECONDS = 60.0
+METRICS_EVERY_SECONDS = 5.0
 BACKUP_EVERY_SECONDS = 24 * 3600.0
 INVOCATION_SECONDS = 15 * 60.0
 
@@ -43,6 +46,9 @@ class Context:
 
 def main() -> None:
     """Run until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--metrics", type=Path, required=True, help="where its figures are left for the gateway")
+    metrics: Path = parser.parse_args().metrics
     bucket = wiring.bucket()
     assert isinstance(bucket, FolderObjectStore)
     queue = HintQueue("laptop")
@@ -52,7 +58,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     for work in (_watch, _ingest, _sync, _back_up):
         threading.Thread(target=_guarded, args=(work, queue, bucket, stop), name=work.__name__, daemon=True).start()
-    stop.wait()
+    while not stop.wait(METRICS_EVERY_SECONDS):
+        write_samples(metrics, meter().samples())
     # Whatever is under way is resumed by the next start; there is nothing to wait for.
     sys.exit(0)
 

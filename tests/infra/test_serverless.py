@@ -12,7 +12,9 @@ import pytest
 from pydantic import SecretStr
 
 from infra.package import FUNCTIONS
+from shared.operations import DRIFT_KINDS
 from shared.settings import PREFIX, Settings, load_settings
+from shared.telemetry import METRICS, NAMESPACE
 from tests.conftest import ROOT
 from tests.infra.serverless import REGION, Template, make_template, text_of
 
@@ -244,6 +246,28 @@ def test_every_alarm_tells_somebody_and_the_readme_tells_what_to_do(template: Te
         assert f"`{alarm['AlarmName'].removeprefix('lockstep-production-')}`" in readme
     watched = {text_of(each["Value"]) for alarm in alarms.values() for each in alarm.get("Dimensions", [])}
     assert {f"{name.capitalize()}LambdaFunction" for name in FUNCTIONS} <= watched
+
+
+def test_alarms_watch_metrics_that_there_are_under_the_name_of_this_deployment(template: Template) -> None:
+    metrics = [metric for alarm in template.of_type("AWS::CloudWatch::Alarm").values() for metric in _metrics_of(alarm)]
+    ours = [metric for metric in metrics if metric["Namespace"] == NAMESPACE]
+    assert {metric["MetricName"] for metric in ours} <= METRICS.keys()
+    assert len(ours) == 11
+    for metric in ours:
+        assert {"Name": "service", "Value": "lockstep-production"} in metric["Dimensions"]
+    for name in FUNCTIONS:
+        assert template.environment(name)["POWERTOOLS_SERVICE_NAME"] == "lockstep-production"
+    watched = {(it["Name"], it["Value"]) for metric in ours for it in metric["Dimensions"]} - {
+        ("service", "lockstep-production")
+    }
+    kinds = {("kind", kind) for kind in DRIFT_KINDS} - {("kind", "foreign")}  # reported, and nobody's fault here
+    stores = {("store", store) for store in ("catalog", "index", "bucket", "queue")}
+    assert watched == kinds | stores | {("state", "failed")}
+
+
+def _metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    several = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+    return several or [alarm]
 
 
 def _is_secret(annotation: Any) -> bool:

@@ -18,6 +18,7 @@ from functions.backup.snapshot import Snapshot
 from functions.backup.tables import CatalogTables
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
+from shared.catalog.operations import PostgresOperations
 from shared.domain import QueryLog
 from shared.errors import ConflictError, LeasedError, LockstepError, NotFoundError
 from shared.folder import FolderObjectStore
@@ -55,6 +56,7 @@ class Deployment:
     def snapshot(self) -> Manifest:
         return Snapshot(
             registry=self.world.registry,
+            operations=PostgresOperations(self.client),
             tables=CatalogTables(self.client),
             index=self.world.index,
             bucket=self.world.objects,

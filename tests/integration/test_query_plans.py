@@ -24,7 +24,7 @@ from shared.postgres import PostgresClient, Transaction
 from tests.conftest import TEMPLATE
 
 BOTS, DOCUMENTS, PAIRS_PER_DOCUMENT = 5, 5_000, 2
-SMALL_TABLES = {"bots", "collections", "deployments", "claims", "schema_migrations"}
+SMALL_TABLES = {"bots", "collections", "deployments", "claims", "schema_migrations", "outcomes"}
 # Statements whose purpose is to touch all rows of one bot, or rows that they are handed.
 WHOLE_BOT = {
     "snapshot_documents": "a snapshot copies all documents of the bot",
@@ -40,9 +40,10 @@ WHOLE_BOT = {
     "count_bot_documents": "it counts all documents of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
     "overview": "status counts the documents of every bot",
+    "gauges": "they are of the whole deployment",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status"}
+FRAGMENTS = {"pair_filter", "live_membership", "document_status", "waiting_since"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -152,6 +153,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "rows": rows,
         "proofs": rows,
         "counts": "{}",
+        "figures": "{}",
+        "operation": "audit",
         "settings": "{}",
         "progress": "{}",
         "index_params": "{}",
@@ -226,7 +229,7 @@ def test_what_is_left_out_above_is_there_to_be_left_out() -> None:
     assert FRAGMENTS | ABOUT_THE_DATABASE | WHOLE_BOT.keys() <= postgres._queries().keys()
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE_BOT.keys() - {"overview"}))
+@pytest.mark.parametrize("name", sorted(WHOLE_BOT.keys() - {"overview", "gauges"}))
 def test_even_what_copies_a_whole_bot_reads_no_other(catalog: PostgresClient, bot: Bot, name: str) -> None:
     plan = catalog.transact(lambda tx: plan_of(tx, name, parameters(bot)))
     read = {node.get("Relation Name", "").rpartition("_")[2] for node in nodes(plan)}

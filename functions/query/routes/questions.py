@@ -20,13 +20,15 @@ from functions.query.models import (
 from functions.query.ranking import Hit
 from functions.query.services import BotOf, ServicesOf
 from shared.domain import Evidence, Filter, Metadata
+from shared.telemetry import timed
 
 router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
 
 
 @router.post("/search", response_model=SearchOut, summary="Find the best pairs for a question")
 def search(bot: BotOf, services: ServicesOf, body: SearchIn, request: Request) -> Response:
-    found = services.retrieval.search(bot, body.question, top_k=body.top_k, matching=_filter(body.filters))
+    with timed("query_seconds", operation="search"):
+        found = services.retrieval.search(bot, body.question, top_k=body.top_k, matching=_filter(body.filters))
     timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
     answer = SearchOut(
         hits=[_hit_out(rank, hit) for rank, hit in enumerate(found.hits, start=1)],
@@ -43,14 +45,15 @@ def search(bot: BotOf, services: ServicesOf, body: SearchIn, request: Request) -
 
 @router.post("/ask", summary="Get an answer with its sources, or an abstention")
 def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
-    answer = services.answerer.answer(
-        bot,
-        body.question,
-        top_k=body.top_k,
-        matching=_filter(body.filters),
-        user_id=body.user_id,
-        session_id=body.session_id,
-    )
+    with timed("query_seconds", operation="ask"):
+        answer = services.answerer.answer(
+            bot,
+            body.question,
+            top_k=body.top_k,
+            matching=_filter(body.filters),
+            user_id=body.user_id,
+            session_id=body.session_id,
+        )
     return AnswerOut(
         query_id=answer.query_id,
         answer=answer.text,

@@ -124,7 +124,7 @@ select b.slug as bot,
        count(*) filter (where d.state = 'failed') as failed,
        coalesce(sum(g.pair_count), 0) as pairs,
        (select count(*) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered') as waiting,
-       (select min(k.created_at) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered') as oldest_waiting
+       (select min({waiting_since}) from markers k where k.bot_id = b.bot_id and k.state = 'pending') as oldest_waiting
 from bots b
 left join documents d on d.bot_id = b.bot_id and d.deleted_at is null
 left join generations g

@@ -127,7 +127,7 @@ class InMemoryDocuments:
         document.last_generation = document.staging = number
         document.generations[number] = current
         for pair in pairs:
-            _mint(rows, document.document_id, number, pair)
+            _mint(rows, document.document_id, number, pair, due=self._state.clock())
         current.members |= members | minted
         if sealed_pairs is None:
             document.leased_until = self._state.clock() + lease_seconds
@@ -191,14 +191,14 @@ def _held(document: DocumentRow) -> set[UUID]:
     return {p for g in document.generations.values() if g.state in ("live", "kept") for p in g.members}
 
 
-def _mint(rows: BotRows, document_id: UUID, generation: int, pair: StagedPair) -> None:
+def _mint(rows: BotRows, document_id: UUID, generation: int, pair: StagedPair, *, due: float) -> None:
     for staged in pair.passages:
         passage_id = staged.passage.passage_id
         lender = next(
             (p for p, row in rows.passages.items() if _lends(rows, p, row, document_id, staged.text_hash)), None
         )
         rows.passages[passage_id] = PassageRow(staged, pair.pair, document_id, generation)
-        rows.markers[passage_id] = MarkerRow(passage_id, document_id, generation, staged.row_hash, lender)
+        rows.markers[passage_id] = MarkerRow(passage_id, document_id, generation, staged.row_hash, lender, due=due)
 
 
 def _lends(rows: BotRows, passage_id: UUID, row: PassageRow, document_id: UUID, text_hash: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from shared.domain import Bot, Collection, Pair, QueryLog, StagedPassage, Wanted
+from shared.domain import Bot, Collection, Outcome, Pair, QueryLog, StagedPassage, Wanted
 from shared.errors import NotFoundError
 
 P = ParamSpec("P")
@@ -112,11 +112,13 @@ class CatalogState:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lock = threading.RLock()
         self.clock = clock
+        self.began = clock()
         self.deployment_id = uuid4()
         self.collections: dict[str, Collection] = {}
         self.bots: dict[UUID, BotRows] = {}
         self.leases: dict[str, tuple[UUID, float, Mapping[str, Any]]] = {}
         self.tombstones: dict[UUID, dict[str, Any]] = {}
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
 
     def rows(self, bot: Bot) -> BotRows:
         """The rows of a bot that is active. Raises NotFoundError."""
