@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from functions.sync.audit import AuditPass
 from shared.ports import VectorIndex
 from shared.postgres import PostgresClient
 from shared.settings import Settings
 
 
 def overview(client: PostgresClient, settings: Settings, index: VectorIndex) -> dict[str, Any]:
-    """The parts and whether they answer, and one line per bot."""
+    """The parts and whether they answer, one line per bot, and how the last audit of each collection ended."""
     checks: dict[str, Callable[[], Any]] = {
         "catalog": lambda: client.transact(lambda tx: tx.value("ping"), read_only=True),
         "index": index.ping,
     }
     parts = {name: _answer(check) for name, check in checks.items()}
-    bots = client.transact(lambda tx: tx.rows("overview"), read_only=True) if parts["catalog"] == "ok" else []
-    return {"parts": parts, "bots": bots}
+    if parts["catalog"] != "ok":
+        return {"parts": parts, "bots": [], "audits": []}
+    bots = client.transact(lambda tx: tx.rows("overview"), read_only=True)
+    audits = client.transact(lambda tx: tx.rows("audits"), read_only=True)
+    return {"parts": parts, "bots": bots, "audits": [_audit(row) for row in audits]}
+
+
+def _audit(row: Mapping[str, Any]) -> dict[str, Any]:
+    current = AuditPass.from_progress(row["progress"] or {})
+    return {"collection": row["collection"], "last": current.last, "share": current.walk.share}
 
 
 def _answer(check: Callable[[], Any]) -> str:
