@@ -30,7 +30,10 @@ KnownVectors = Callable[[Sequence[Marker]], Mapping[UUID, Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Carries markers out. `time_left` tells how many seconds this invocation has; `known_vectors` saves embedding."""
+    """Carries markers out. `time_left` tells how many seconds this invocation has; `known_vectors` saves embedding.
+
+    `carried` hears how many passages each batch had.
+    """
 
     registry: Registry
     catalog: DeliveryCatalog
@@ -39,6 +42,7 @@ class Delivery:
     hints: Hints
     time_left: Callable[[], float]
     known_vectors: KnownVectors | None = None
+    carried: Callable[[int], None] = lambda passages: None
 
     def run(self, bot: Bot, document_ids: Sequence[UUID]) -> bool:
         """Bring those documents as far as time allows. Returns whether nothing was left to do for them.
@@ -93,6 +97,7 @@ class Delivery:
             except (StoreUnavailableError, CollectionMissingError):
                 self.catalog.release(bot, claim)
                 raise
+            self.carried(len(claim.markers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from shared import milvus_expressions as expressions
-from shared.domain import VECTOR_FIELDS, Candidate, Collection, Filter, IndexRow, Vectors
+from shared.domain import VECTOR_FIELDS, Candidate, Collection, Filter, IndexRow, KeyRange, StoredRow, Vectors
 from shared.errors import (
     CollectionMissingError,
     ConfigurationError,
@@ -19,7 +19,8 @@ from shared.errors import (
     RefusedRowError,
     StoreUnavailableError,
 )
-from shared.milvus_schema import index_parameters, make_schema, search_parameters
+from shared.milvus_rows import candidate_of, record_of, row_of, stored_row_of
+from shared.milvus_schema import index_parameters, make_schema, readable_fields, search_parameters
 from shared.resilience import Circuit, call_with_retries
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_SECONDS = 10.0
 CREATE_TIMEOUT_SECONDS = 60.0
+RECORDS_AT_ONCE = 500
 _MISSING, _NOT_LOADED = 100, 101
 _REFUSED = (5, 6)  # Milvus Lite; a server uses 1100 to 1199
 # A server may hang up on a client that pings while nothing is asked of it; pymilvus would, every ten seconds.
 _GRPC_OPTIONS = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
-_UUIDS = ("passage_id", "deployment_id", "bot_id", "document_id", "qa_id")
 
 
 class MilvusIndex:
@@ -108,14 +109,15 @@ class MilvusIndex:
     # Rows
 
     def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
-        records = [_record(row, vectors) for row, vectors in rows]
+        records = [record_of(row, vectors) for row, vectors in rows]
         self._call(lambda client: client.upsert(collection.name, records, timeout=self._timeout), collection)
 
     def fetch(
         self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]
     ) -> dict[UUID, tuple[IndexRow, Vectors]]:
         records = self._query(collection, bot_id, passage_ids, ["*"])
-        return {UUID(record["passage_id"]): _row(record) for record in records}
+        rows = [found for record in records if (found := row_of(record)) is not None]
+        return {row.passage_id: (row, vectors) for row, vectors in rows}
 
     def present(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> set[UUID]:
         return {UUID(record["passage_id"]) for record in self._query(collection, bot_id, passage_ids, ["passage_id"])}
@@ -126,21 +128,25 @@ class MilvusIndex:
         if not passage_ids:
             return []
         expression = expressions.with_ids(expressions.rows_of(collection, bot_id), passage_ids)
+        return self._read(collection, expression, fields, timeout=self._timeout)
+
+    def _read(self, collection: Collection, expression: str, fields: list[str], **options: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call(
             lambda client: client.query(
                 collection.name,
                 filter=expression,
                 output_fields=fields,
                 consistency_level="Strong",
-                timeout=self._timeout,
+                strict_float32=True,  # vectors as arrays, not as lists of numbers
+                **options,
             ),
             collection,
         )
         return found
 
-    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> None:
-        if passage_ids:
-            self._delete(collection, expressions.with_ids(expressions.rows_of(collection, bot_id), passage_ids))
+    def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None:
+        if keys:
+            self._delete(collection, expressions.with_ids(expressions.rows_of(collection, bot_id), keys))
 
     def delete_bot(self, collection: Collection, bot_id: UUID) -> None:
         self._delete(collection, expressions.rows_of(collection, bot_id))
@@ -149,31 +155,56 @@ class MilvusIndex:
         self._call(lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection)
 
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
-        rows = self._call(
-            lambda client: client.query(
-                collection.name,
-                filter=expressions.rows_of(collection, bot_id),
-                output_fields=["passage_id"],
-                limit=1,
-                consistency_level="Strong",
-                timeout=self._timeout,
-            ),
-            collection,
-        )
-        return not rows
+        expression = expressions.rows_of(collection, bot_id)
+        return not self._read(collection, expression, ["passage_id"], limit=1, timeout=self._timeout)
 
     def count(self, collection: Collection, bot_id: UUID) -> int:
-        rows = self._call(
-            lambda client: client.query(
-                collection.name,
-                filter=expressions.rows_of(collection, bot_id),
-                output_fields=["count(*)"],
+        return self._count(collection, expressions.rows_of(collection, bot_id))
+
+    def count_foreign(self, collection: Collection) -> int:
+        return self._count(collection, expressions.rows_of_others(collection))
+
+    def _count(self, collection: Collection, expression: str) -> int:
+        rows = self._read(collection, expression, ["count(*)"], timeout=CREATE_TIMEOUT_SECONDS)
+        return int(rows[0]["count(*)"])
+
+    # Everything, whoever wrote it
+
+    def stored(
+        self,
+        collection: Collection,
+        keys: KeyRange,
+        *,
+        limit: int,
+        bot_id: UUID | None = None,
+        document_id: UUID | None = None,
+    ) -> list[StoredRow]:
+        expression = expressions.with_keys(expressions.rows_of(collection, bot_id), keys)
+        if document_id is not None:
+            expression = expressions.with_document(expression, document_id)
+        records = self._read(collection, expression, ["*"], limit=limit, timeout=CREATE_TIMEOUT_SECONDS)
+        return [stored_row_of(record) for record in records]
+
+    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
+        def begin(client: MilvusClient) -> Any:
+            if not client.has_collection(name, timeout=self._timeout):
+                raise CollectionMissingError(f"There is no collection {name!r} in this Milvus.")
+            described = client.describe_collection(name, timeout=self._timeout)
+            client.load_collection(name, timeout=CREATE_TIMEOUT_SECONDS)
+            return client.query_iterator(
+                name,
+                batch_size=RECORDS_AT_ONCE,
+                output_fields=readable_fields(described),
                 consistency_level="Strong",
                 timeout=CREATE_TIMEOUT_SECONDS,
-            ),
-            collection,
-        )
-        return int(rows[0]["count(*)"])
+            )
+
+        iterator = self._call(begin)
+        try:
+            while page := self._call(lambda _: iterator.next()):
+                yield from page
+        finally:
+            iterator.close()
 
     # Search
 
@@ -207,7 +238,8 @@ class MilvusIndex:
                 ),
                 collection,
             )
-            return [_candidate(hit, collection.metric) for hit in hits[0]]
+            found = (candidate_of(hit, collection.metric) for hit in hits[0])
+            return [candidate for candidate in found if candidate is not None]
 
         return dict(zip(fields, self._searchers.map(one, fields), strict=True))
 
@@ -282,31 +314,6 @@ def _check_identity(collection: Collection, properties: Mapping[str, str]) -> UU
             f"The collection {collection.name} is of another deployment or embedder: {dict(properties)}."
         )
     return incarnation
-
-
-# Between rows and records
-
-
-def _record(row: IndexRow, vectors: Vectors) -> dict[str, Any]:
-    record = {name: getattr(row, name) for name in IndexRow.__dataclass_fields__}
-    record |= {name: str(record[name]) for name in _UUIDS}
-    record |= {f"{field}_vector": getattr(vectors, field) for field in VECTOR_FIELDS}
-    return record | {"related_nodes": list(row.related_nodes), "metadata": dict(row.metadata), "row_hash": row.row_hash}
-
-
-def _row(record: dict[str, Any]) -> tuple[IndexRow, Vectors]:
-    import numpy as np
-
-    values = {name: record[name] for name in IndexRow.__dataclass_fields__}
-    values |= {name: UUID(record[name]) for name in _UUIDS}
-    row = IndexRow(**values | {"related_nodes": tuple(record["related_nodes"])})
-    return row, Vectors(*(np.asarray(record[f"{field}_vector"], dtype="<f4") for field in VECTOR_FIELDS))
-
-
-def _candidate(hit: Any, metric: str) -> Candidate:
-    entity = hit["entity"]
-    score = -hit["distance"] if metric == "L2" else hit["distance"]
-    return Candidate(UUID(hit["passage_id"]), UUID(entity["qa_id"]), UUID(entity["document_id"]), float(score))
 
 
 # Errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from shared.domain import Collection, Filter
+from shared.domain import Collection, Filter, KeyRange
 from shared.rows import FIELD_BYTES, NO_DATE, clip, seconds_of, tag_token
 
 _SCALARS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty", "external_id")
@@ -18,8 +18,21 @@ def rows_of(collection: Collection, bot_id: UUID | None = None) -> str:
     return expression if bot_id is None else f"{expression} and bot_id == {literal(bot_id)}"
 
 
-def with_ids(expression: str, passage_ids: Iterable[UUID]) -> str:
+def rows_of_others(collection: Collection) -> str:
+    return f"deployment_id != {literal(collection.deployment_id)}"
+
+
+def with_ids(expression: str, passage_ids: Iterable[UUID | str]) -> str:
     return f"{expression} and passage_id in {literals(passage_ids)}"
+
+
+def with_keys(expression: str, keys: KeyRange) -> str:
+    end = "" if keys.end_text is None else f" and passage_id < {literal(keys.end_text)}"
+    return f"{expression} and passage_id >= {literal(keys.first_text)}{end}"
+
+
+def with_document(expression: str, document_id: UUID) -> str:
+    return f"{expression} and document_id == {literal(document_id)}"
 
 
 def matching(expression: str, wanted: Filter) -> str:

@@ -65,3 +65,13 @@ def search_parameters(collection: Collection, limit: int) -> dict[str, Any]:
     if collection.index_type == "IVF_FLAT":
         return {"params": {"nprobe": 64}}
     return {}
+
+
+def readable_fields(described: Mapping[str, Any]) -> list[str]:
+    """The fields of any collection that can be read and are no vectors, its key first."""
+    from pymilvus import DataType
+
+    vectors = {kind for kind in DataType if "VECTOR" in kind.name}
+    fields = sorted(described["fields"], key=lambda field: not field.get("is_primary", False))
+    names = [field["name"] for field in fields if field["type"] not in vectors]
+    return [*names, "$meta"] if described.get("enable_dynamic_field") else names

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
         Filter,
         Gauges,
         IndexRow,
+        KeyRange,
+        MarkerState,
         ObjectVersion,
         Observation,
         Outcome,
         Proof,
+        ProvenMarker,
         QueryLog,
         SeenObject,
         StagedPair,
+        StoredRow,
         Vector,
         Vectors,
     )
@@ -92,7 +96,30 @@ class VectorIndex(Protocol):
         """Which of those ids are there."""
         ...
 
-    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> None: ...
+    def stored(
+        self,
+        collection: Collection,
+        keys: KeyRange,
+        *,
+        limit: int,
+        bot_id: UUID | None = None,
+        document_id: UUID | None = None,
+    ) -> list[StoredRow]:
+        """Rows of the deployment with a key in that range, at most `limit`, in no order; whoever wrote them."""
+        ...
+
+    def count_foreign(self, collection: Collection) -> int:
+        """How many rows of the collection say that they are another deployment's."""
+        ...
+
+    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
+        """Everything in the collection of that name, vectors left out, in the order of its keys. It may be anybody's.
+
+        Raises CollectionMissingError.
+        """
+        ...
+
+    def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None: ...
 
     def delete_bot(self, collection: Collection, bot_id: UUID) -> None: ...
 
@@ -193,6 +220,14 @@ class Registry(Protocol):
         ...
 
     def deleting_bots(self) -> list[Bot]: ...
+
+    def bot_states(self) -> dict[UUID, str]:
+        """Every bot that there ever was: "active", "deleting" or "deleted"."""
+        ...
+
+    def collections(self) -> list[Collection]:
+        """Every collection that the deployment owns."""
+        ...
 
     def drop_bot(self, bot: Bot) -> None:
         """Drop what the catalog holds of a bot whose index rows are gone, and give the provisional receipt."""
@@ -305,8 +340,26 @@ class DeliveryCatalog(Protocol):
         """Markers that were proven on another incarnation become pending again."""
         ...
 
-    def proven_passages(self, bot: Bot, *, after: UUID, limit: int) -> list[Proof]:
-        """What was proven of the bot's collection, in the order of passage ids, those up to `after` left out."""
+    def proven(
+        self,
+        collection: Collection,
+        bot_ids: Sequence[UUID],
+        keys: KeyRange,
+        *,
+        limit: int,
+        document_id: UUID | None = None,
+    ) -> list[ProvenMarker]:
+        """What must be in the index in that range of ids, at most `limit`, in the order of ids."""
+        ...
+
+    def marker_states(
+        self, collection: Collection, passages: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], MarkerState]:
+        """The markers that there are of those bots' passages, each named by bot and passage."""
+        ...
+
+    def reopen(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> int:
+        """Have those passages written and proven anew, as the catalog's content says; returns how many that will be."""
         ...
 
     def known_passages(self, bot: Bot) -> int:

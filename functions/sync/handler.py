@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from functions.sync.pipeline import Sync
+from functions.sync.progress import Progress, log_progress
 from shared import wiring
 from shared.delivery import RESERVE_SECONDS
 
@@ -15,7 +17,15 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
-    sync = Sync(
+    is_finished = build_sync(time_left).run()
+    if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
+        wiring.hints().sync_wanted()
+    return {"is_finished": is_finished}
+
+
+def build_sync(time_left: Callable[[], float], progress: Progress = log_progress) -> Sync:
+    """Sync on the stores that the settings name."""
+    return Sync(
         registry=wiring.registry(),
         documents=wiring.documents(),
         catalog=wiring.delivery_catalog(),
@@ -25,7 +35,9 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         bucket=wiring.bucket(),
         hints=wiring.hints(),
         time_left=time_left,
+        progress=progress,
     )
+<<<<<<< HEAD
     try:
         is_finished = sync.run()
     finally:
@@ -33,3 +45,5 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
         wiring.hints().sync_wanted()
     return {"is_finished": is_finished}
+=======
+>>>>>>> audit

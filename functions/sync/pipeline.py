@@ -1,15 +1,21 @@
-"""What the timer does: deliver what is pending, flip what is ready, sweep what is dead, finish deletes, scan the bucket."""
+"""What the timer does: deliver what is pending, flip what is ready, sweep what is dead, finish deletes; then audit a
+stretch of each collection; then compare the bucket with the catalog."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from functions.sync.audit import Audit
 from functions.sync.bucket_scan import BucketScan, bucket_deployment, check_bucket
+from functions.sync.comparison import Comparer
+from functions.sync.healing import Healer
+from functions.sync.progress import DeliveryProgress, Progress, log_progress
 from shared.delivery import RESERVE_SECONDS, Delivery
-from shared.domain import Bot
+from shared.domain import Bot, Collection
 from shared.errors import CollectionMissingError, LockstepError
 from shared.ports import (
     DeliveryCatalog,
@@ -23,11 +29,14 @@ from shared.ports import (
 )
 from shared.telemetry import logger
 
+T = TypeVar("T", Bot, Collection)
+
 DOCUMENTS_AT_ONCE = 50
 REOPEN_BATCH = 5_000
 SECOND_LOOK_SECONDS = 20 * 60.0  # longer than any function lives
 RECEIPTS_AT_ONCE = 100
 FORGET_ABSENT_SECONDS = 24 * 3600.0
+AUDIT_SHARE = 0.5  # of the time that is left: the bucket must have its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +53,46 @@ class Sync:
     hints: Hints
     time_left: Callable[[], float]
     second_look_seconds: float = SECOND_LOOK_SECONDS
+    progress: Progress = log_progress
 
     def run(self) -> bool:
         """Returns whether everything that could be done was done."""
         is_finished = True
         for bot in self.registry.deleting_bots():
             is_finished &= self._survives(bot, self._remove_bot)
-        for bot in self.registry.bots():
-            is_finished &= self._survives(bot, self._deliver)
-            is_finished &= self._survives(bot, self._scan)
+        bots = self.registry.bots()
+        for bot in bots:
+            is_finished &= self._survives(bot, self.deliver)
         self._take_second_looks()
+        opened: set[UUID] = set()
+        for collection in self.registry.collections():
+            is_finished &= self._survives(collection, partial(self._audit, opened=opened))
+        for bot in bots:
+            if bot.bot_id in opened:
+                is_finished &= self._survives(bot, self.deliver)
+        for bot in bots:
+            is_finished &= self._survives(bot, self._scan)
         return is_finished
 
-    def _survives(self, bot: Bot, work: Callable[[Bot], bool]) -> bool:
+    def comparer(self) -> Comparer:
+        return Comparer(self.registry, self.catalog, self.index)
+
+    def healer(self) -> Healer:
+        return Healer(self.catalog, self.index)
+
+    def _survives(self, subject: T, work: Callable[[T], bool]) -> bool:
         """One bot's trouble must not keep the others waiting."""
+        whose: dict[str, Any] = {"bot": subject.slug} if isinstance(subject, Bot) else {"collection": subject.name}
         try:
-            return self.time_left() > RESERVE_SECONDS and work(bot)
+            return self.time_left() > RESERVE_SECONDS and work(subject)
         except LockstepError as error:
-            logger().error("sync failed for a bot", bot=bot.slug, error=f"{type(error).__name__}: {error}")
+            logger().error("sync failed", **whose, error=f"{type(error).__name__}: {error}")
         except Exception:
-            logger().exception("sync failed for a bot", bot=bot.slug)
+            logger().exception("sync failed", **whose)
         return False
 
-    def _deliver(self, bot: Bot) -> bool:
+    def deliver(self, bot: Bot) -> bool:
+        """Bring everything of the bot as far as time allows; returns whether nothing was left to do."""
         self.catalog.fail_exhausted(bot)
         self.catalog.forget_old_absent(bot, FORGET_ABSENT_SECONDS)
         self.reading.roll_up_analytics(bot)
@@ -76,7 +102,7 @@ class Sync:
             unfinished = set(self.catalog.unfinished_documents(bot, len(delivered) + DOCUMENTS_AT_ONCE)) - delivered
             if not unfinished:
                 return not delivered or not self.catalog.unfinished(bot, sorted(delivered))
-            self._delivery().run(bot, sorted(unfinished))
+            self._delivery(bot).run(bot, sorted(unfinished))
             delivered |= unfinished
         return False
 
@@ -84,11 +110,11 @@ class Sync:
         """Find out if the collection was lost or made anew since; then everything is delivered again."""
         incarnation = self.index.incarnation(bot.collection)
         if incarnation is None or incarnation != bot.collection.incarnation:
-            incarnation = self._delivery().ensure_collection(bot)
+            incarnation = self._delivery(bot).ensure_collection(bot)
         while reopened := self.catalog.reopen_unproven(bot, incarnation, REOPEN_BATCH):
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
-    def _delivery(self) -> Delivery:
+    def _delivery(self, bot: Bot) -> Delivery:
         return Delivery(
             registry=self.registry,
             catalog=self.catalog,
@@ -96,7 +122,19 @@ class Sync:
             embedder=self.embedder(),
             hints=self.hints,
             time_left=self.time_left,
+            carried=DeliveryProgress(bot, self.catalog, self.progress).carried,
         )
+
+    def _audit(self, collection: Collection, opened: set[UUID]) -> bool:
+        reserved = self.time_left() * (1 - AUDIT_SHARE)
+        audit = Audit(
+            registry=self.registry,
+            comparer=self.comparer(),
+            healer=self.healer(),
+            time_left=lambda: self.time_left() - reserved,
+            holder=uuid4(),
+        )
+        return audit.audit_collection(collection, opened)
 
     def _scan(self, bot: Bot) -> bool:
         check_bucket(self.bucket, bot.collection.deployment_id)

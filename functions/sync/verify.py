@@ -1,39 +1,77 @@
-"""Reads a bot back from the index and compares it with what the catalog has proven."""
+"""Reads bots back from the index and compares them with what the catalog has proven. Changes nothing."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.domain import Bot
-from shared.ports import DeliveryCatalog, VectorIndex
+from functions.sync.comparison import Comparer, Comparison, Extent, Walk
+from shared.domain import Drift, StoredRow
 
-BATCH = 256
+_MODULUS = 1 << 256
 
 
-def verify_bot(bot: Bot, catalog: DeliveryCatalog, index: VectorIndex) -> dict[str, Any]:
-    """Counts of passages by what was found of them, and a checksum over all that are intact.
+@dataclass(slots=True)
+class BotReport:
+    """What was found of one bot: counts of passages, and a checksum over all that are intact."""
 
-    `missing` is proven but not in the index, `corrupt` differs from what was proven, `orphaned` is in the index and not in
-    the catalog. Work that is under way is none of them.
-    """
-    counts = {"passages": 0, "intact": 0, "missing": 0, "corrupt": 0}
-    checksum = hashlib.sha256()
-    after = UUID(int=0)
-    while proven := catalog.proven_passages(bot, after=after, limit=BATCH):
-        found = index.fetch(bot.collection, bot.bot_id, [proof.passage_id for proof in proven])
-        for proof in proven:
-            counts["passages"] += 1
-            if proof.passage_id not in found:
-                counts["missing"] += 1
-                continue
-            row, vectors = found[proof.passage_id]
-            is_intact = row.row_hash == proof.row_hash and vectors.digest == proof.vector_digest
-            counts["intact" if is_intact else "corrupt"] += 1
-            if is_intact:
-                checksum.update(f"{row.row_hash}{vectors.digest}".encode())
-        after = proven[-1].passage_id
-    known = catalog.known_passages(bot)
-    orphaned = max(0, index.count(bot.collection, bot.bot_id) - known - counts["intact"] - counts["corrupt"])
-    return {"bot": bot.slug, **counts, "orphaned": orphaned, "checksum": checksum.hexdigest()[:16]}
+    passages: int = 0
+    intact: int = 0
+    missing: int = 0
+    corrupt: int = 0
+    orphaned: int = 0
+    _sum: int = 0
+
+    @property
+    def checksum(self) -> str:
+        """The same on every machine that reads the same rows, in whatever order and stretches."""
+        return f"{self._sum:064x}"
+
+    def add_intact(self, row: StoredRow) -> None:
+        self.passages += 1
+        self.intact += 1
+        # A sum does not depend on the order of what it adds.
+        digest = hashlib.sha256(f"{row.key}{row.row_hash}{row.vector_digest}".encode()).digest()
+        self._sum = (self._sum + int.from_bytes(digest, "big")) % _MODULUS
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found of all that was compared."""
+
+    bots: dict[UUID, BotReport] = field(default_factory=lambda: defaultdict(BotReport))
+    drift: Drift = field(default_factory=Drift)
+
+
+def verify(
+    extents: Sequence[Extent], comparer: Comparer, progress: Callable[[str], None] = lambda told: None
+) -> Report:
+    """Compare all of it. Work that is under way is neither intact nor drift. Raises what the ports raise."""
+    report = Report()
+    for extent in extents:
+        report.drift += comparer.foreign(extent)
+        walk = Walk()
+        while not walk.is_over:
+            found = comparer.next(extent, walk)
+            report.drift += found.drift
+            _count(report.bots, found)
+            progress(f"{extent.collection.name}: {walk.share:.0%} compared, {report.drift.checked:,} rows")
+    return report
+
+
+def _count(bots: dict[UUID, BotReport], found: Comparison) -> None:
+    for row in found.intact:
+        assert row.bot_id is not None
+        bots[row.bot_id].add_intact(row)
+    for row in found.orphaned:
+        assert row.bot_id is not None
+        bots[row.bot_id].orphaned += 1
+    for marker in found.missing:
+        bots[marker.bot_id].passages += 1
+        bots[marker.bot_id].missing += 1
+    for marker in found.corrupt:
+        bots[marker.bot_id].passages += 1
+        bots[marker.bot_id].corrupt += 1

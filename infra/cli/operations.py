@@ -1,8 +1,10 @@
-"""`lockstep up`, `migrate`, `status`, `sync`, `backup`, `restore`, `verify`: for the operator."""
+"""`lockstep up`, `migrate`, `status`, `sync`, `backup`, `restore`: for the operator."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,7 @@ import typer
 from infra.cli.output import say, show
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
+from shared.domain import Drift
 
 INVOCATION_SECONDS = 24 * 3600.0
 StoreOption = Annotated[
@@ -29,7 +32,7 @@ class _Context:
 
 
 def add_to(root: typer.Typer) -> None:
-    for command in (up, status, migrate, sync, backup, restore, verify):
+    for command in (up, status, migrate, sync, backup, restore):
         root.command()(command)
 
 
@@ -75,10 +78,21 @@ def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
         for operation, last in found["last"].items():
             say(f"last {operation:8} {told(operation, last)}")
         rows = (tuple(bot.values()) for bot in found["bots"])
+        for audit in found["audits"]:
+            say(f"{'audit':10} {audit['collection']}: {_told(audit)}")
         headers = ("bot", "documents", "live", "building", "rejected", "failed", "pairs", "waiting", "oldest waiting")
         show(found["bots"], as_json=False, table=headers, rows=rows)
     if not is_well(found):
         raise typer.Exit(1)
+
+
+def _told(audit: Mapping[str, Any]) -> str:
+    last = audit["last"]
+    if last is None:
+        return f"none has finished yet, {audit['share']:.0%} of the first is done"
+    finished = datetime.fromtimestamp(last["finished_at"], UTC)
+    counts = ", ".join(f"{last[name]:,} {name}" for name in Drift.__slots__)
+    return f"{counts}, on {finished:%Y-%m-%d %H:%M} UTC"
 
 
 def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
@@ -134,26 +148,3 @@ def restore(
     say(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
     bots = build_restore(store, report=say).run(manifest, only)
     say(f"Restored: {', '.join(bot.slug for bot in bots) or 'nothing, the snapshot is empty'}.")
-
-
-def verify(
-    bot: Annotated[str | None, typer.Option(help="Only this bot.")] = None,
-    state: StateOption = DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    """Read both stores back and compare them. The exit code is 0 if they agree, 1 if not, 2 if it could not be told."""
-    from functions.sync.verify import verify_bot
-    from shared.errors import LockstepError
-
-    try:
-        use_stores(state)
-        registry = wiring.registry()
-        bots = [registry.bot(bot)] if bot else registry.bots()
-        reports: list[dict[str, Any]] = [verify_bot(each, wiring.delivery_catalog(), wiring.index()) for each in bots]
-    except LockstepError as error:
-        say(f"Could not tell: {error}")
-        raise typer.Exit(2) from None
-    headers = ("bot", "passages", "intact", "missing", "corrupt", "orphaned", "checksum")
-    show(reports, as_json=as_json, table=headers, rows=(tuple(report.values()) for report in reports))
-    if any(report["missing"] or report["corrupt"] or report["orphaned"] for report in reports):
-        raise typer.Exit(1)

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from shared.catalog.mapping import pair_from, to_json
-from shared.domain import Bot, Claim, EmbeddableText, Marker, Passage, Proof, Wanted
+from shared.domain import (
+    Bot,
+    Claim,
+    Collection,
+    EmbeddableText,
+    IndexRow,
+    KeyRange,
+    Marker,
+    MarkerState,
+    Passage,
+    Proof,
+    ProvenMarker,
+    Wanted,
+)
 from shared.rows import make_row
 
 if TYPE_CHECKING:
@@ -117,18 +130,55 @@ class PostgresDelivery:
             )
         )
 
-    def proven_passages(self, bot: Bot, *, after: UUID, limit: int) -> list[Proof]:
+    def proven(
+        self,
+        collection: Collection,
+        bot_ids: Sequence[UUID],
+        keys: KeyRange,
+        *,
+        limit: int,
+        document_id: UUID | None = None,
+    ) -> list[ProvenMarker]:
         rows = self._client.transact(
             lambda tx: tx.rows(
-                "proven_passages",
-                bot_id=bot.bot_id,
-                collection_id=bot.collection.collection_id,
-                after=after,
+                "proven",
+                collection_id=collection.collection_id,
+                bot_ids=list(bot_ids),
+                first=keys.first,
+                last=keys.last,
+                document_id=document_id,
                 limit=limit,
             ),
             read_only=True,
+            timeout_seconds=LONG_TIMEOUT_SECONDS,
         )
-        return [Proof(**row) for row in rows]
+        return [ProvenMarker(**row) for row in rows]
+
+    def marker_states(
+        self, collection: Collection, passages: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], MarkerState]:
+        rows = self._client.transact(
+            lambda tx: tx.rows(
+                "marker_states",
+                collection_id=collection.collection_id,
+                bot_ids=[bot_id for bot_id, _ in passages],
+                passage_ids=[passage_id for _, passage_id in passages],
+            ),
+            read_only=True,
+        )
+        return {(row["bot_id"], row["passage_id"]): _marker_state(row) for row in rows}
+
+    def reopen(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> int:
+        key = {"bot_id": bot_id, "collection_id": collection.collection_id}
+
+        def work(tx: Transaction) -> int:
+            locked = [row["passage_id"] for row in tx.rows("lock_proven", **key, passage_ids=list(passage_ids))]
+            contents = tx.rows("rows_to_deliver", **key, passage_ids=locked)
+            rows = [_index_row(collection, bot_id, content) for content in contents]
+            hashes = [{"passage_id": row.passage_id, "row_hash": row.row_hash} for row in rows]
+            return tx.execute("reopen", **key, rows=to_json(hashes))
+
+        return self._client.transact(work)
 
     def known_passages(self, bot: Bot) -> int:
         return int(
@@ -256,26 +306,34 @@ def _present_markers(tx: Transaction, bot: Bot, claimed: Sequence[Row]) -> list[
 
 
 def _present_marker(bot: Bot, content: Row) -> Marker:
-    pair = pair_from(content)
-    passage = Passage(content["passage_id"], content["part"], content["text"])
-    row = make_row(
-        deployment_id=bot.collection.deployment_id,
-        bot_id=bot.bot_id,
-        document_id=content["document_id"],
-        pair=pair,
-        passage=passage,
-        related_nodes=content["related_nodes"],
-    )
     return Marker(
-        passage_id=passage.passage_id,
+        passage_id=content["passage_id"],
         document_id=content["document_id"],
         wanted=Wanted.PRESENT,
-        row=row,
-        text=EmbeddableText(pair.question, passage.text),
+        row=_index_row(bot.collection, bot.bot_id, content),
+        text=EmbeddableText(content["question"], content["text"]),
         row_hash=content["row_hash"],
         copy_from=content["copy_from"],
         copy_digest=content["copy_digest"],
     )
+
+
+def _index_row(collection: Collection, bot_id: UUID, content: Row) -> IndexRow:
+    return make_row(
+        deployment_id=collection.deployment_id,
+        bot_id=bot_id,
+        document_id=content["document_id"],
+        pair=pair_from(content),
+        passage=Passage(content["passage_id"], content["part"], content["text"]),
+        related_nodes=content["related_nodes"],
+    )
+
+
+def _marker_state(row: Row) -> MarkerState:
+    names = ProvenMarker.__slots__
+    wanted, is_delivered = Wanted(row["wanted"]), row["state"] == "delivered"
+    is_proven = is_delivered and wanted == Wanted.PRESENT
+    return MarkerState(wanted, is_delivered, ProvenMarker(*(row[name] for name in names)) if is_proven else None)
 
 
 def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> None:

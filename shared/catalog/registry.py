@@ -117,6 +117,15 @@ class PostgresRegistry:
     def deleting_bots(self) -> list[Bot]:
         return [bot_from(row) for row in self._client.transact(lambda tx: tx.rows("deleting_bots"), read_only=True)]
 
+    def bot_states(self) -> dict[UUID, str]:
+        rows = self._client.transact(lambda tx: tx.rows("bot_states"), read_only=True)
+        return {row["bot_id"]: row["state"] for row in rows}
+
+    def collections(self) -> list[Collection]:
+        deployment_id = self.deployment_id()
+        rows = self._client.transact(lambda tx: tx.rows("collections"), read_only=True)
+        return [collection_from(row, deployment_id) for row in rows]
+
     def delete_bot(self, slug: str) -> Bot:
         bot = self.bot(slug)
 

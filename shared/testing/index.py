@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.domain import Candidate, Collection, Filter, IndexRow, Vectors
+from shared.domain import Candidate, Collection, Filter, IndexRow, KeyRange, StoredRow, Vectors
 from shared.errors import CollectionMissingError, MismatchError, RefusedRowError
 from shared.rows import FIELD_BYTES, NO_DATE, clip, seconds_of, tag_token
 
@@ -22,6 +22,7 @@ class InMemoryVectorIndex:
 
     def __init__(self) -> None:
         self.rows: dict[str, Rows] = {}
+        self.others: dict[str, list[Mapping[str, Any]]] = {}  # collections that somebody else made, records by name
         self._identities: dict[str, tuple[UUID, str, str, UUID]] = {}
 
     @property
@@ -68,8 +69,41 @@ class InMemoryVectorIndex:
     def present(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> set[UUID]:
         return set(self.fetch(collection, bot_id, passage_ids))
 
-    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> None:
-        for passage_id in self.present(collection, bot_id, passage_ids):
+    def stored(
+        self,
+        collection: Collection,
+        keys: KeyRange,
+        *,
+        limit: int,
+        bot_id: UUID | None = None,
+        document_id: UUID | None = None,
+    ) -> list[StoredRow]:
+        found = [
+            StoredRow(str(passage_id), row.bot_id, row.row_hash, vectors.digest)
+            for passage_id, (row, vectors) in self._rows(collection).items()
+            if keys.first <= passage_id <= keys.last
+            and row.deployment_id == collection.deployment_id
+            and bot_id in (None, row.bot_id)
+            and document_id in (None, row.document_id)
+        ]
+        return found[:limit]
+
+    def count_foreign(self, collection: Collection) -> int:
+        return sum(row.deployment_id != collection.deployment_id for row, _ in self._rows(collection).values())
+
+    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
+        if name in self.others:
+            yield from self.others[name]
+        elif name in self.rows:
+            for passage_id, (row, _) in sorted(self.rows[name].items()):
+                values = {field: getattr(row, field) for field in IndexRow.__dataclass_fields__}
+                ids = {field: str(value) for field, value in values.items() if isinstance(value, UUID)}
+                yield values | ids | {"passage_id": str(passage_id)}
+        else:
+            raise CollectionMissingError()
+
+    def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None:
+        for passage_id in self.present(collection, bot_id, [UUID(str(key)) for key in keys]):
             del self._rows(collection)[passage_id]
 
     def delete_bot(self, collection: Collection, bot_id: UUID) -> None:

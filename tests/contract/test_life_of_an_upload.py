@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 
-from shared.domain import BotSettings, Filter
+from shared.domain import BotSettings, Filter, KeyRange
 from shared.errors import LeasedError, NotFoundError
 from shared.testing import HashingEmbedder
 from tests.worlds import World
@@ -28,7 +26,7 @@ def test_an_upload_answers_with_its_source(world: World) -> None:
 def test_every_delivered_row_is_in_the_index_as_the_catalog_recorded_it(world: World) -> None:
     world.put("faq.csv", FAQ)
     bot = world.refreshed()
-    proofs = world.delivery.proven_passages(bot, after=UUID(int=0), limit=10)
+    proofs = world.delivery.proven(bot.collection, [bot.bot_id], KeyRange(), limit=10)
     rows = world.index.fetch(bot.collection, bot.bot_id, [proof.passage_id for proof in proofs])
     assert len(proofs) == len(rows) == world.index.count(bot.collection, bot.bot_id) == 2
     for proof in proofs:

@@ -142,6 +142,9 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "document_id": document_id,
         "document_ids": [document_id, known("d", 8)],
         "passage_ids": [uuid4() for _ in range(20)],
+        "bot_ids": [bot.bot_id],
+        "first": UUID(int=1 << 127),
+        "last": UUID(int=(1 << 127) + (1 << 122)),
         "qa_ids": [uuid4()],
         "generations": [1],
         "object_key": f"{bot.slug}/000007",
@@ -181,9 +184,9 @@ def parameters(bot: Bot) -> dict[str, Any]:
 def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     text, values_of = postgres._statement(name)
     defaults = _Defaulting(values)
-    if name in ("proven_passages", "unmarked_passages"):
+    if name == "unmarked_passages":
         defaults["after"] = UUID(int=1 << 100)
-    if name in ("filtered_lexical_search", "matching_passages", "hydrate"):
+    if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
         defaults["document_id"] = None
     if name == "seal_generation":
         defaults["pairs"] = 1

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from infra.local.milvus import EmbeddedMilvus
-from shared.domain import DocumentStatus
+from shared.domain import DocumentStatus, KeyRange
 from shared.testing import HashingEmbedder
 from tests.unit.parsing.test_real_documents import normal
 from tests.worlds import World, real_world
@@ -36,7 +35,7 @@ def status_of(world: World, name: str) -> DocumentStatus:
 def text_in_the_index(world: World, document: DocumentStatus) -> str:
     """What the index holds of a document: every passage with its question."""
     bot = world.refreshed()
-    proofs = world.delivery.proven_passages(bot, after=UUID(int=0), limit=100_000)
+    proofs = world.delivery.proven(bot.collection, [bot.bot_id], KeyRange(), limit=100_000)
     ids = [proof.passage_id for proof in proofs]
     rows = [
         row

@@ -179,17 +179,38 @@ set state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), copy_f
 where bot_id = :bot_id and collection_id = :collection_id and passage_id = any (array(
     select passage_id from markers
     where bot_id = :bot_id and collection_id = :collection_id and state = 'delivered' and wanted = 'present'
-      and (proven_incarnation < :incarnation or proven_incarnation > :incarnation)
+      and (proven_incarnation < :incarnation or proven_incarnation > :incarnation or proven_incarnation is null)
     limit :limit
 ));
 
--- name: proven_passages
-select passage_id, row_hash, vector_digest
+-- name: proven
+-- What must be in the index, of a stretch of ids.
+select bot_id, passage_id, row_hash, vector_digest, delivered_at as proven_at
 from markers
-where bot_id = :bot_id and collection_id = :collection_id and passage_id > :after
-  and wanted = 'present' and state = 'delivered'
+where bot_id = any(cast(:bot_ids as uuid[])) and passage_id between :first and :last
+  and collection_id = :collection_id and wanted = 'present' and state = 'delivered'
+  and (cast(:document_id as uuid) is null or document_id = :document_id)
 order by passage_id
 limit :limit;
+
+-- name: marker_states
+select k.bot_id, k.passage_id, k.wanted, k.state, k.row_hash, k.vector_digest, k.delivered_at as proven_at
+from unnest(cast(:bot_ids as uuid[]), cast(:passage_ids as uuid[])) as r (bot_id, passage_id)
+join markers k on k.bot_id = r.bot_id and k.passage_id = r.passage_id and k.collection_id = :collection_id;
+
+-- name: lock_proven
+select passage_id from markers
+where bot_id = :bot_id and collection_id = :collection_id and passage_id = any(cast(:passage_ids as uuid[]))
+  and wanted = 'present' and state = 'delivered'
+order by passage_id
+for update;
+
+-- name: reopen
+-- The row hash is the one of the content as the catalog has it: what the marker said may be the very thing that was altered.
+update markers k
+set state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), copy_from = null, row_hash = r.row_hash
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, row_hash text)
+where k.bot_id = :bot_id and k.passage_id = r.passage_id and k.collection_id = :collection_id;
 
 -- name: known_passages
 -- Passages that may be in the index without being proven: on their way in, or on their way out.

@@ -48,6 +48,9 @@ cross join deployments d
 where b.state = 'active'
 order by b.slug;
 
+-- name: bot_states
+select bot_id, state from bots;
+
 -- name: deleting_bots
 select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, d.deployment_id, c.*
 from bots b
@@ -101,6 +104,13 @@ returning progress;
 
 -- name: save_progress
 update claims set progress = cast(:progress as jsonb) where name = :name and holder = :holder;
+
+-- name: audits
+-- How the last audit of each collection ended, and how far the next one has come.
+select c.name as collection, k.progress
+from collections c
+left join claims k on k.name = 'audit:' || c.collection_id
+order by c.created_at;
 
 -- name: release_lease
 update claims set leased_until = clock_timestamp() where name = :name and holder = :holder;

@@ -8,7 +8,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from shared.catalog.delivery import MAX_ATTEMPTS
-from shared.domain import Bot, Claim, EmbeddableText, Marker, Proof, Wanted
+from shared.domain import (
+    Bot,
+    Claim,
+    Collection,
+    EmbeddableText,
+    IndexRow,
+    KeyRange,
+    Marker,
+    MarkerState,
+    Proof,
+    ProvenMarker,
+    Wanted,
+)
 from shared.rows import make_row, related_nodes_of
 from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, atomic
 
@@ -110,17 +122,50 @@ class InMemoryDelivery:
             if marker.state == "delivered" and marker.wanted == Wanted.PRESENT and marker.incarnation != incarnation
         ][:limit]
         for marker in stale:
-            marker.state, marker.attempts, marker.due, marker.copy_from = "pending", 0, self._state.clock(), None
+            _open_again(marker, self._state.clock())
         return len(stale)
 
     @atomic
-    def proven_passages(self, bot: Bot, *, after: UUID, limit: int) -> list[Proof]:
-        proven = [
-            Proof(marker.passage_id, marker.row_hash, marker.digest or "")
-            for marker in self._state.rows(bot).markers.values()
-            if marker.state == "delivered" and marker.wanted == Wanted.PRESENT and marker.passage_id > after
+    def proven(
+        self,
+        collection: Collection,
+        bot_ids: Sequence[UUID],
+        keys: KeyRange,
+        *,
+        limit: int,
+        document_id: UUID | None = None,
+    ) -> list[ProvenMarker]:
+        found = [
+            proven
+            for bot_id in bot_ids
+            for marker in self._state.bots[bot_id].markers.values()
+            if keys.first <= marker.passage_id <= keys.last and document_id in (None, marker.document_id)
+            if (proven := _proven(bot_id, marker)) is not None
         ]
-        return sorted(proven, key=lambda proof: proof.passage_id)[:limit]
+        return sorted(found, key=lambda proven: proven.passage_id)[:limit]
+
+    @atomic
+    def marker_states(
+        self, collection: Collection, passages: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], MarkerState]:
+        found = {}
+        for bot_id, passage_id in passages:
+            rows = self._state.bots.get(bot_id)
+            marker = rows.markers.get(passage_id) if rows else None
+            if marker is not None:
+                is_delivered = marker.state == "delivered"
+                found[bot_id, passage_id] = MarkerState(marker.wanted, is_delivered, _proven(bot_id, marker))
+        return found
+
+    @atomic
+    def reopen(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> int:
+        rows = self._state.bots[bot_id]
+        markers = [rows.markers[p] for p in passage_ids if p in rows.markers and p in rows.passages]
+        opened = [marker for marker in markers if _proven(bot_id, marker) is not None]
+        for marker in opened:
+            marker.row_hash = _row(collection.deployment_id, bot_id, rows, marker).row_hash
+            _open_again(marker, self._state.clock())
+        return len(opened)
 
     @atomic
     def known_passages(self, bot: Bot) -> int:
@@ -253,14 +298,7 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
     held = rows.passages[marker.passage_id]
     lender = rows.markers.get(marker.copy_from) if marker.copy_from else None
     lends = lender is not None and lender.state == "delivered" and lender.wanted == Wanted.PRESENT
-    row = make_row(
-        deployment_id=bot.collection.deployment_id,
-        bot_id=bot.bot_id,
-        document_id=marker.document_id,
-        pair=held.pair,
-        passage=held.staged.passage,
-        related_nodes=related_nodes_of(held.pair.relations),
-    )
+    row = _row(bot.collection.deployment_id, bot.bot_id, rows, marker)
     return Marker(
         passage_id=marker.passage_id,
         document_id=marker.document_id,
@@ -271,6 +309,28 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
         copy_from=lender.passage_id if lends and lender else None,
         copy_digest=lender.digest if lends and lender else None,
     )
+
+
+def _row(deployment_id: UUID, bot_id: UUID, rows: BotRows, marker: MarkerRow) -> IndexRow:
+    held = rows.passages[marker.passage_id]
+    return make_row(
+        deployment_id=deployment_id,
+        bot_id=bot_id,
+        document_id=marker.document_id,
+        pair=held.pair,
+        passage=held.staged.passage,
+        related_nodes=related_nodes_of(held.pair.relations),
+    )
+
+
+def _proven(bot_id: UUID, marker: MarkerRow) -> ProvenMarker | None:
+    if marker.state != "delivered" or marker.wanted != Wanted.PRESENT:
+        return None
+    return ProvenMarker(bot_id, marker.passage_id, marker.row_hash, marker.digest, marker.delivered_at)
+
+
+def _open_again(marker: MarkerRow, now: float) -> None:
+    marker.state, marker.attempts, marker.due, marker.copy_from = "pending", 0, now, None
 
 
 def _fail(rows: BotRows, marker: MarkerRow) -> None:

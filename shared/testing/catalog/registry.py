@@ -86,6 +86,14 @@ class InMemoryRegistry:
         return self._in_state("deleting")
 
     @atomic
+    def bot_states(self) -> dict[UUID, str]:
+        return {bot_id: rows.state for bot_id, rows in self._state.bots.items()}
+
+    @atomic
+    def collections(self) -> list[Collection]:
+        return list(self._state.collections.values())
+
+    @atomic
     def delete_bot(self, slug: str) -> Bot:
         bot = self.bot(slug)
         rows = self._state.bots[bot.bot_id]
