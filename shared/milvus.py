@@ -148,6 +148,15 @@ class MilvusIndex:
     def _delete(self, collection: Collection, expression: str) -> None:
         self._call(lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection)
 
+    def drop_empty(self, collection: Collection) -> bool:
+        if self.incarnation(collection) is None:
+            return True
+        if self._call(lambda client: _count(client, collection, ""), collection):
+            return False
+        self._call(lambda client: client.drop_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS))
+        self._loaded.discard(collection.name)
+        return True
+
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
         rows = self._call(
             lambda client: client.query(
@@ -163,17 +172,8 @@ class MilvusIndex:
         return not rows
 
     def count(self, collection: Collection, bot_id: UUID) -> int:
-        rows = self._call(
-            lambda client: client.query(
-                collection.name,
-                filter=expressions.rows_of(collection, bot_id),
-                output_fields=["count(*)"],
-                consistency_level="Strong",
-                timeout=CREATE_TIMEOUT_SECONDS,
-            ),
-            collection,
-        )
-        return int(rows[0]["count(*)"])
+        expression = expressions.rows_of(collection, bot_id)
+        return self._call(lambda client: _count(client, collection, expression), collection)
 
     # Search
 
@@ -301,6 +301,17 @@ def _row(record: dict[str, Any]) -> tuple[IndexRow, Vectors]:
     values |= {name: UUID(record[name]) for name in _UUIDS}
     row = IndexRow(**values | {"related_nodes": tuple(record["related_nodes"])})
     return row, Vectors(*(np.asarray(record[f"{field}_vector"], dtype="<f4") for field in VECTOR_FIELDS))
+
+
+def _count(client: MilvusClient, collection: Collection, expression: str) -> int:
+    rows = client.query(
+        collection.name,
+        filter=expression,
+        output_fields=["count(*)"],
+        consistency_level="Strong",
+        timeout=CREATE_TIMEOUT_SECONDS,
+    )
+    return int(rows[0]["count(*)"])
 
 
 def _candidate(hit: Any, metric: str) -> Candidate:

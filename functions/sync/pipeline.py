@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from functions.sync.bucket_scan import BucketScan, bucket_deployment, check_bucket
+from functions.sync.former import leave_former, remove_rows
 from shared.delivery import RESERVE_SECONDS, Delivery
 from shared.domain import Bot
-from shared.errors import CollectionMissingError, LockstepError
+from shared.embedders import Embedders
+from shared.errors import LockstepError
 from shared.ports import (
     DeliveryCatalog,
     DocumentCatalog,
-    Embedder,
+    EmbedderChanges,
     Hints,
     ObjectStore,
     ReadingCatalog,
@@ -39,7 +41,8 @@ class Sync:
     catalog: DeliveryCatalog
     reading: ReadingCatalog
     index: VectorIndex
-    embedder: Callable[[], Embedder]  # loaded only when there is something to embed or to check
+    embedders: Embedders  # opened only when there is something to embed or to check
+    changes: EmbedderChanges
     bucket: ObjectStore
     hints: Hints
     time_left: Callable[[], float]
@@ -51,7 +54,7 @@ class Sync:
         for bot in self.registry.deleting_bots():
             is_finished &= self._survives(bot, self._remove_bot)
         for bot in self.registry.bots():
-            is_finished &= self._survives(bot, self._deliver)
+            is_finished &= self._survives(bot, self._maintain)
             is_finished &= self._survives(bot, self._scan)
         self._take_second_looks()
         return is_finished
@@ -66,17 +69,24 @@ class Sync:
             logger().exception("sync failed for a bot", bot=bot.slug)
         return False
 
-    def _deliver(self, bot: Bot) -> bool:
+    def _maintain(self, bot: Bot) -> bool:
         self.catalog.fail_exhausted(bot)
         self.catalog.forget_old_absent(bot, FORGET_ABSENT_SECONDS)
         self.reading.roll_up_analytics(bot)
+        is_finished = True
+        for view in self.embedders.views(bot):
+            is_finished &= self._deliver(view)
+        leave_former(bot, self.registry, self.changes, self.index, settled_seconds=self.second_look_seconds)
+        return is_finished
+
+    def _deliver(self, bot: Bot) -> bool:
         self._reopen_unproven(bot)
         delivered: set[UUID] = set()
         while self.time_left() > RESERVE_SECONDS:
             unfinished = set(self.catalog.unfinished_documents(bot, len(delivered) + DOCUMENTS_AT_ONCE)) - delivered
             if not unfinished:
                 return not delivered or not self.catalog.unfinished(bot, sorted(delivered))
-            self._delivery().run(bot, sorted(unfinished))
+            self._delivery(bot).run(bot, sorted(unfinished))
             delivered |= unfinished
         return False
 
@@ -84,16 +94,16 @@ class Sync:
         """Find out if the collection was lost or made anew since; then everything is delivered again."""
         incarnation = self.index.incarnation(bot.collection)
         if incarnation is None or incarnation != bot.collection.incarnation:
-            incarnation = self._delivery().ensure_collection(bot)
+            incarnation = self._delivery(bot).ensure_collection(bot)
         while reopened := self.catalog.reopen_unproven(bot, incarnation, REOPEN_BATCH):
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
-    def _delivery(self) -> Delivery:
+    def _delivery(self, bot: Bot) -> Delivery:
         return Delivery(
             registry=self.registry,
             catalog=self.catalog,
             index=self.index,
-            embedder=self.embedder(),
+            embedder=self.embedders.of(bot.collection),
             hints=self.hints,
             time_left=self.time_left,
         )
@@ -123,11 +133,8 @@ class Sync:
         return True
 
     def _empty_index(self, bot: Bot) -> bool:
-        try:
-            self.index.delete_bot(bot.collection, bot.bot_id)
-            return self.index.is_empty(bot.collection, bot.bot_id)
-        except CollectionMissingError:
-            return True
+        collections = (bot.collection, *bot.other_collections)
+        return all(remove_rows(bot, collection, self.index) for collection in collections)
 
     def _take_second_looks(self) -> None:
         """Look again behind every delete, now that no worker is alive which could still write for it."""
@@ -142,6 +149,10 @@ class Sync:
         if receipt["kind"] == "bot":
             return self._empty_index(bot)
         passage_ids = self.catalog.absent_passages(bot.bot_id, receipt["document_id"])
+        collections = (bot.collection, *bot.other_collections)
+        return all(self._are_gone(bot.within(collection), passage_ids) for collection in collections)
+
+    def _are_gone(self, bot: Bot, passage_ids: Sequence[UUID]) -> bool:
         for begin in range(0, len(passage_ids), DOCUMENTS_AT_ONCE):
             batch = passage_ids[begin : begin + DOCUMENTS_AT_ONCE]
             if back := self.index.present(bot.collection, bot.bot_id, batch):
