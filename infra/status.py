@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.domain import Outcome
 from shared.ports import OperationsCatalog, VectorIndex
-=======
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from functions.sync.audit import AuditPass
-from shared.ports import VectorIndex
->>>>>>> audit
 from shared.postgres import PostgresClient
 
 OPERATIONS = ("snapshot", "audit", "drill")
 
 
-<<<<<<< HEAD
 def overview(client: PostgresClient, operations: OperationsCatalog, index: VectorIndex) -> dict[str, Any]:
     """The parts and whether they answer, one line per bot, and how the last operations ended (None: none yet)."""
-=======
-def overview(client: PostgresClient, settings: Settings, index: VectorIndex) -> dict[str, Any]:
-    """The parts and whether they answer, one line per bot, and how the last audit of each collection ended."""
->>>>>>> audit
     checks: dict[str, Callable[[], Any]] = {
         "catalog": lambda: client.transact(lambda tx: tx.value("ping"), read_only=True),
         "index": index.ping,
     }
     parts = {name: _answer(check) for name, check in checks.items()}
-<<<<<<< HEAD
     has_catalog = parts["catalog"] == "ok"
     return {
         "parts": parts,
@@ -62,7 +48,7 @@ def told(operation: str, last: dict[str, Any] | None) -> str:
     if operation == "drill":
         return f"{ago}: {last['failure'] or 'the snapshot proved good'} ({last['snapshot_id']})"
     drift = ", ".join(f"{last[kind]:,} {kind}" for kind in ("missing", "orphaned", "corrupt", "foreign") if last[kind])
-    return f"{ago}: {last['rows']:,} rows, {drift or 'no drift'}"
+    return f"{ago}: {last['checked']:,} rows, {drift or 'no drift'}"
 
 
 def _last(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -82,18 +68,6 @@ def _span(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
-=======
-    if parts["catalog"] != "ok":
-        return {"parts": parts, "bots": [], "audits": []}
-    bots = client.transact(lambda tx: tx.rows("overview"), read_only=True)
-    audits = client.transact(lambda tx: tx.rows("audits"), read_only=True)
-    return {"parts": parts, "bots": bots, "audits": [_audit(row) for row in audits]}
-
-
-def _audit(row: Mapping[str, Any]) -> dict[str, Any]:
-    current = AuditPass.from_progress(row["progress"] or {})
-    return {"collection": row["collection"], "last": current.last, "share": current.walk.share}
->>>>>>> audit
 
 
 def _answer(check: Callable[[], Any]) -> str:

@@ -12,8 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from shared.domain import VECTOR_FIELDS, Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
-from shared.errors import CollectionMissingError, LockstepError, MismatchError, StoreUnavailableError
+from shared.domain import (
+    VECTOR_FIELDS,
+    Bot,
+    Claim,
+    Collection,
+    EmbeddableText,
+    IndexRow,
+    Marker,
+    Proof,
+    Vectors,
+    Wanted,
+)
+from shared.errors import CollectionMissingError, EmbedderMismatchError, LockstepError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
 from shared.telemetry import count, logger
 
@@ -55,6 +66,8 @@ class Delivery:
             for document_id in changed:
                 self.catalog.sweep(bot, document_id)
             self._carry_out(bot, changed, Wanted.ABSENT, incarnation)
+            for other in bot.other_collections:  # what is dead goes everywhere; writing there needs another embedder
+                self._carry_out(bot.within(other), changed, Wanted.ABSENT, self._incarnation(other))
             self._carry_out(bot, changed, Wanted.PRESENT, incarnation)
             changed = [
                 document_id for document_id in changed if self._advance(bot, document_id)
@@ -64,11 +77,14 @@ class Delivery:
     def ensure_collection(self, bot: Bot) -> UUID:
         """The incarnation that the index holds, created if need be; the catalog learns of it. Raises MismatchError."""
         model, collection = self.embedder.model, bot.collection
-        if (model.model_id, model.revision) != (collection.model_id, collection.model_revision):
-            raise MismatchError(
-                f"The bot {bot.slug!r} is embedded with {collection.model_id} ({collection.model_revision}), "
-                f"this process has {model.model_id} ({model.revision})."
+        if not collection.is_of(model):
+            raise EmbedderMismatchError(
+                f"The bot {bot.slug!r} is embedded with {collection.embedder}, this process has {model.model_id} "
+                f"({model.revision}, {model.dimension} dimensions)."
             )
+        return self._incarnation(collection)
+
+    def _incarnation(self, collection: Collection) -> UUID:
         incarnation = self.index.incarnation(collection) or self.index.create(collection, uuid4())
         if incarnation != collection.incarnation:
             self.registry.set_incarnation(collection, incarnation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -48,6 +48,16 @@ class Collection:
     index_params: Mapping[str, int] = field(default_factory=dict)
     incarnation: UUID | None = None  # None until it was created in the index
 
+    def is_of(self, model: EmbedderModel) -> bool:
+        """Whether the rows were made by that embedder: only then can they be compared with what it makes."""
+        theirs = (model.model_id, model.revision, model.dimension)
+        return theirs == (self.model_id, self.model_revision, self.dimension)
+
+    @property
+    def embedder(self) -> str:
+        """The embedder, in words for people."""
+        return f"{self.model_id} ({self.model_revision}, {self.dimension} dimensions)"
+
 
 @dataclass(frozen=True, slots=True)
 class BotSettings:
@@ -68,6 +78,17 @@ class Bot:
     collection: Collection
     settings: BotSettings
     created_at: datetime
+    next_collection: Collection | None = None  # is built beside `collection`; every write goes to both
+    former_collection: Collection | None = None  # was left, and is being emptied
+
+    @property
+    def other_collections(self) -> tuple[Collection, ...]:
+        """Those that hold rows of the bot beside the one that answers."""
+        return tuple(other for other in (self.next_collection, self.former_collection) if other is not None)
+
+    def within(self, collection: Collection) -> Bot:
+        """The bot as if that were its collection, and its only one."""
+        return replace(self, collection=collection, next_collection=None, former_collection=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +397,20 @@ class Drift:
     @property
     def is_clean(self) -> bool:
         return not (self.missing or self.corrupt or self.orphaned)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProgress:
+    """How far a bot is on its way into another collection."""
+
+    passages: int  # of live and kept generations: those that must be there before the bot moves
+    proven: int  # of them, read back from the other collection as it is now
+    unmarked: int  # passages of any generation that nobody was told to deliver there yet
+    leased: int  # are being delivered there at this moment
+
+    @property
+    def is_complete(self) -> bool:
+        return self.proven == self.passages and self.unmarked == 0
 
 
 # Questions

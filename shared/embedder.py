@@ -37,8 +37,7 @@ class OnnxEmbedder:
     """
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        record = read_record(folder)
-        self.model = _model_of(record, folder)
+        self.model = read_model(folder)
         self._tokenizer, self._pad_id = _open_tokenizer(folder / "tokenizer.json")
         self._threads = threads or available_cores()
         self._session = _open_session(folder / "graph.onnx", self._threads)
@@ -131,6 +130,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def read_model(folder: Path) -> EmbedderModel:
+    """Which model is in a folder, without opening it. Errors as for OnnxEmbedder."""
+    return _model_of(read_record(folder), folder)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class MismatchError(LockstepError):
     """Two parts do not belong together: another deployment, or another embedder."""
 
 
+class EmbedderMismatchError(MismatchError):
+    """The bot's passages were embedded with another model than this process has."""
+
+
 # What passes, or is for somebody else to finish.
 
 

@@ -154,6 +154,15 @@ class MilvusIndex:
     def _delete(self, collection: Collection, expression: str) -> None:
         self._call(lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection)
 
+    def drop_empty(self, collection: Collection) -> bool:
+        if self.incarnation(collection) is None:
+            return True
+        if self._count(collection, ""):
+            return False
+        self._call(lambda client: client.drop_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS))
+        self._loaded.discard(collection.name)
+        return True
+
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
         expression = expressions.rows_of(collection, bot_id)
         return not self._read(collection, expression, ["passage_id"], limit=1, timeout=self._timeout)

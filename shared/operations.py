@@ -6,9 +6,10 @@ They are kept in the catalog, because the process that ends an operation is rare
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from shared.domain import Outcome
+from shared.domain import Drift, Outcome
 from shared.errors import LockstepError
 from shared.ports import OperationsCatalog
 from shared.telemetry import Meter, logger
@@ -18,21 +19,11 @@ MARKER_STATES = ("pending_present", "pending_absent", "failed")
 DOCUMENT_STATES = ("observing", "building", "live", "rejected", "failed", "deleting")
 
 
-def record_drift(
-    catalog: OperationsCatalog,
-    collection: str,
-    *,
-    rows: int,
-    missing: int,
-    orphaned: int,
-    corrupt: int,
-    foreign: int,
-) -> None:
+def record_drift(catalog: OperationsCatalog, collection: str, found: Drift) -> None:
     """Keep what an audit of a whole collection found. Never raises for a store: the audit is done, whoever hears of it."""
-    drift = {"missing": missing, "orphaned": orphaned, "corrupt": corrupt, "foreign": foreign}
-    if missing or orphaned or corrupt:
-        logger().error("drift found", collection=collection, drift=drift)
-    _record(catalog, "audit", collection, {"rows": rows, **drift})
+    if not found.is_clean:
+        logger().error("drift found", collection=collection, **asdict(found))
+    _record(catalog, "audit", collection, asdict(found))
 
 
 def record_snapshot(catalog: OperationsCatalog, snapshot_id: str, *, size_bytes: int, bots: int) -> None:

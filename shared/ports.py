@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Bot,
         BotSettings,
         Candidate,
+        ChangeProgress,
         Claim,
         Collection,
         DocumentStatus,
@@ -122,6 +123,10 @@ class VectorIndex(Protocol):
     def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None: ...
 
     def delete_bot(self, collection: Collection, bot_id: UUID) -> None: ...
+
+    def drop_empty(self, collection: Collection) -> bool:
+        """Drop the collection if it holds no row of anybody; returns whether it is not there now."""
+        ...
 
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool: ...
 
@@ -395,6 +400,56 @@ class DeliveryCatalog(Protocol):
         ...
 
     def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]: ...
+
+
+class EmbedderChanges(Protocol):
+    """A bot's way from its collection into the next one, and out of the former one.
+
+    `settled_seconds` is longer than any function lives: after that long nobody acts any more on what was true before.
+    """
+
+    def begin(self, bot: Bot, collection: Collection, *, settled_seconds: float) -> Bot:
+        """Have every write go to that collection too, from now on. Does nothing if that is so already.
+
+        Raises ConflictError while another change, or what the last one left behind, is not finished.
+        """
+        ...
+
+    def cancel(self, bot: Bot) -> Bot:
+        """Give the next collection up: it is left like a former one."""
+        ...
+
+    def add_markers(self, bot: Bot, collection: Collection, limit: int) -> int:
+        """Want passages delivered there that nobody was told of yet; returns how many."""
+        ...
+
+    def retry(self, bot: Bot, collection: Collection) -> int:
+        """Let what failed there, or waits for its next attempt, be tried at once; returns how many."""
+        ...
+
+    def progress(self, bot: Bot, collection: Collection) -> ChangeProgress: ...
+
+    def failures(self, bot: Bot, collection: Collection, limit: int) -> list[tuple[str, str]]:
+        """Passages that could not be delivered there: the object's key and the last error of each."""
+        ...
+
+    def move(self, bot: Bot) -> bool:
+        """Make the next collection the bot's own, if nothing is missing there; returns whether it is now."""
+        ...
+
+    def is_settled(self, bot: Bot, *, settled_seconds: float) -> bool:
+        """Whether the bot left its former collection so long ago that nobody reads or writes its rows there."""
+        ...
+
+    def drop_markers(self, bot: Bot, collection: Collection, limit: int) -> int:
+        """Forget what was wanted of a former collection that was emptied; returns how many markers that were."""
+        ...
+
+    def has_markers(self, bot: Bot, collection: Collection) -> bool: ...
+
+    def leave(self, bot: Bot, collection: Collection) -> bool:
+        """Forget the former collection if no marker is left in it; returns whether it is forgotten now."""
+        ...
 
 
 class ReadingCatalog(Protocol):

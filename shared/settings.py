@@ -45,6 +45,9 @@ class Settings(BaseModel):
     upload_signing_key: SecretStr = SecretStr("")
 
     model_path: Path = Field(default=Path("/opt/model"), description="the folder of the exported embedder")
+    next_model_path: Path | None = Field(
+        default=None, description="the folder of the embedder that bots are moving to; both are served meanwhile"
+    )
     embedder_threads: int = Field(default=0, ge=0, description="0: one per core")
 
     api_key: SecretStr | None = Field(default=None, description="asked of every request when it is set")

@@ -14,11 +14,13 @@ from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from shared.catalog.changes import PostgresChanges
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
+    from shared.embedders import Embedders
     from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
 
@@ -103,6 +105,13 @@ def delivery_catalog() -> PostgresDelivery:
 
 
 @Once
+def changes() -> PostgresChanges:
+    from shared.catalog.changes import PostgresChanges
+
+    return PostgresChanges(postgres())
+
+
+@Once
 def reading() -> PostgresReading:
     from shared.catalog.reading import PostgresReading
 
@@ -128,6 +137,22 @@ def embedder() -> Embedder:
     from shared.embedder import OnnxEmbedder
 
     return OnnxEmbedder(settings().model_path, threads=settings().embedder_threads)
+
+
+@Once
+def next_embedder() -> Embedder:
+    from shared.embedder import OnnxEmbedder
+
+    folder = settings().next_model_path
+    if folder is None:
+        raise ConfigurationError("LOCKSTEP_NEXT_MODEL_PATH is not set: name the folder of the model to move to.")
+    return OnnxEmbedder(folder, threads=settings().embedder_threads)
+
+
+def embedders() -> Embedders:
+    from shared.embedders import Embedders
+
+    return Embedders(embedder, next_embedder if settings().next_model_path else None)
 
 
 @Once

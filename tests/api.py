@@ -50,7 +50,7 @@ def services_of(world: World, **changes: str) -> Services:
         reading=world.reading,
         index=world.index,
         bucket=lambda: world.objects,
-        embedder=lambda: world.embedder,
+        embedders=world.embedders(),
     )
 
 

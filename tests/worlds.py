@@ -10,18 +10,23 @@ from uuid import UUID, uuid4
 from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
+from shared.catalog.changes import PostgresChanges
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
+from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
 from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
+from shared.embedders import Embedders
 from shared.milvus import MilvusIndex
 from shared.ports import (
     DeliveryCatalog,
     DocumentCatalog,
     Embedder,
+    EmbedderChanges,
     ObjectStore,
+    OperationsCatalog,
     ReadingCatalog,
     Registry,
     VectorIndex,
@@ -47,7 +52,10 @@ class World:
     delivery: DeliveryCatalog
     reading: ReadingCatalog
     index: VectorIndex
+    changes: EmbedderChanges
+    operations: OperationsCatalog
     embedder: Embedder = field(default_factory=HashingEmbedder)
+    next_embedder: Embedder | None = None
     objects: ObjectStore = field(default_factory=InMemoryObjectStore)
     hints: RecordingHints = field(default_factory=RecordingHints)
     time_left: Callable[[], float] = lambda: FOREVER
@@ -77,7 +85,7 @@ class World:
         self.ingest(name)
 
     def look(self, name: str) -> UUID | None:
-        ingest = Ingest(self.documents, self.objects, self.embedder, max_object_bytes=50_000_000)
+        ingest = Ingest(self.documents, self.objects, self.embedders(), max_object_bytes=50_000_000)
         return ingest.look_at(self.refreshed(), self.key(name))
 
     def ingest(self, name: str) -> None:
@@ -85,10 +93,16 @@ class World:
             self.deliver(document_id)
 
     def deliver(self, *document_ids: UUID) -> bool:
-        return self.carrier().run(self.refreshed(), document_ids)
+        done = [self.carrier(view).run(view, document_ids) for view in self.embedders().views(self.refreshed())]
+        return all(done)
 
-    def carrier(self) -> Delivery:
-        return Delivery(self.registry, self.delivery, self.index, self.embedder, self.hints, self.time_left)
+    def carrier(self, bot: Bot | None = None) -> Delivery:
+        embedder = self.embedders().of(bot.collection) if bot else self.embedder
+        return Delivery(self.registry, self.delivery, self.index, embedder, self.hints, self.time_left)
+
+    def embedders(self) -> Embedders:
+        following = self.next_embedder
+        return Embedders(lambda: self.embedder, (lambda: following) if following else None)
 
     def sync(self, *, second_look_seconds: float = 1200.0) -> bool:
         sync = Sync(
@@ -97,7 +111,9 @@ class World:
             self.delivery,
             self.reading,
             self.index,
-            lambda: self.embedder,
+            self.embedders(),
+            self.changes,
+            self.operations,
             self.objects,
             self.hints,
             self.time_left,
@@ -108,7 +124,7 @@ class World:
     def search(
         self, question: str, *, top_k: int = 5, matching: Filter | None = None, bot: Bot | None = None
     ) -> SearchResult:
-        retrieval = Retrieval(reading=self.reading, index=self.index, embedder=lambda: self.embedder)
+        retrieval = Retrieval(reading=self.reading, index=self.index, embedders=self.embedders())
         return retrieval.search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
 
     def answers(self, question: str) -> list[str]:
@@ -130,6 +146,8 @@ def memory_world(**changes: object) -> World:
         "documents": catalog.documents,
         "delivery": catalog.delivery,
         "reading": catalog.reading,
+        "changes": catalog.changes,
+        "operations": catalog.operations,
         "index": InMemoryVectorIndex(),
     }
     return World(**{**ports, **changes})  # type: ignore[arg-type]
@@ -144,6 +162,8 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "documents": PostgresDocuments(client),
         "delivery": PostgresDelivery(client),
         "reading": PostgresReading(client),
+        "changes": PostgresChanges(client),
+        "operations": PostgresOperations(client),
         "index": MilvusIndex(milvus_uri),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]

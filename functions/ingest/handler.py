@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 from uuid import UUID
@@ -53,7 +53,7 @@ class _Batch:
         self._ingest = Ingest(
             documents=wiring.documents(),
             objects=wiring.bucket(),
-            embedder=wiring.embedder(),
+            embedders=wiring.embedders(),
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
         )
         self._seen: set[str] = set()
@@ -78,19 +78,27 @@ class _Batch:
 
     def deliver(self, time_left: Callable[[], float]) -> None:
         """Deliver now what can be. It is committed already, so a store that is away is for sync to come back to."""
-        delivery = Delivery(
-            registry=wiring.registry(),
-            catalog=wiring.delivery_catalog(),
-            index=wiring.index(),
-            embedder=wiring.embedder(),
-            hints=wiring.hints(),
-            time_left=time_left,
-        )
         for bot, document_ids in self._to_deliver.values():
             try:
-                is_finished = delivery.run(bot, document_ids)
+                is_finished = _deliver(bot, document_ids, time_left)
             except LockstepError as error:
                 logger().warning("delivery is left to sync", bot=bot.slug, error=f"{type(error).__name__}: {error}")
                 is_finished = False
             if not is_finished:
                 wiring.hints().sync_wanted()
+
+
+def _deliver(bot: Bot, document_ids: Sequence[UUID], time_left: Callable[[], float]) -> bool:
+    """To the bot's collection, and during a change of embedder to the next one too. Returns whether all is done."""
+    embedders, is_finished = wiring.embedders(), True
+    for view in embedders.views(bot):
+        delivery = Delivery(
+            registry=wiring.registry(),
+            catalog=wiring.delivery_catalog(),
+            index=wiring.index(),
+            embedder=embedders.of(view.collection),
+            hints=wiring.hints(),
+            time_left=time_left,
+        )
+        is_finished &= delivery.run(view, document_ids)
+    return is_finished

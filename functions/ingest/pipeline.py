@@ -18,6 +18,7 @@ from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
 from functions.ingest.passages import stage_pair
 from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair, sha256_of_file
+from shared.embedders import Embedders
 from shared.errors import (
     NotFoundError,
     ObjectChangedError,
@@ -39,14 +40,15 @@ class Ingest:
 
     documents: DocumentCatalog
     objects: ObjectStore
-    embedder: Embedder
+    embedders: Embedders
     max_object_bytes: int
 
     def look_at(self, bot: Bot, object_key: str) -> UUID | None:
         """Look at one object; returns its document if there is something to deliver for it.
 
-        Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile, and whatever a
-        store raises: then nothing is concluded, and the same look can be made again.
+        Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile,
+        EmbedderMismatchError if this process does not have the bot's embedder, and whatever a store raises: then nothing
+        is concluded, and the same look can be made again.
         """
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
         if observation is None:
@@ -91,6 +93,7 @@ class Ingest:
         return observation.document_id
 
     def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> None:
+        embedder = self.embedders.of(observation.bot.collection)  # a passage is what fits its window
         name = observation.object_key.partition("/")[2]
         document = parse(file, name)
         maker = PairMaker(
@@ -104,7 +107,7 @@ class Ingest:
         for part, is_last in _marking_last(_parts(maker.pairs())):
             pairs_so_far += len(part)
             generation = self._stage_part(
-                observation, accepted, generation, part, sealed_pairs=pairs_so_far if is_last else None
+                observation, accepted, generation, part, embedder, sealed_pairs=pairs_so_far if is_last else None
             )
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
@@ -115,6 +118,7 @@ class Ingest:
         accepted: Accepted,
         generation: int | None,
         part: list[Pair],
+        embedder: Embedder,
         *,
         sealed_pairs: int | None,
     ) -> int:
@@ -124,7 +128,7 @@ class Ingest:
             observation,
             accepted,
             generation=generation,
-            pairs=[stage_pair(observation.bot, observation.document_id, pair, self.embedder) for pair in changed],
+            pairs=[stage_pair(observation.bot, observation.document_id, pair, embedder) for pair in changed],
             unchanged=unchanged,
             sealed_pairs=sealed_pairs,
             lease_seconds=LOOK_LEASE_SECONDS,

@@ -46,7 +46,7 @@ def app() -> FastAPI:
             reading=wiring.reading(),
             index=wiring.index(),
             bucket=wiring.bucket,
-            embedder=wiring.embedder,
+            embedders=wiring.embedders(),
         )
     )
 

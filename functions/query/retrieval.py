@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,9 @@ from uuid import UUID
 
 from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
 from shared.domain import VECTOR_FIELDS, Bot, Candidate, Evidence, Filter
+from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
-from shared.ports import Embedder, ReadingCatalog, VectorIndex
+from shared.ports import ReadingCatalog, VectorIndex
 from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
@@ -54,14 +55,17 @@ class _Clock:
 class Retrieval:
     """Searches a bot. Safe for threads."""
 
-    def __init__(self, *, reading: ReadingCatalog, index: VectorIndex, embedder: Callable[[], Embedder]) -> None:
+    def __init__(self, *, reading: ReadingCatalog, index: VectorIndex, embedders: Embedders) -> None:
         self._reading = reading
         self._index = index
-        self._embedder = embedder
+        self._embedders = embedders
         self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
 
     def search(self, bot: Bot, question: str, *, top_k: int, matching: Filter) -> SearchResult:
-        """The best `top_k` pairs for a question, best first."""
+        """The best `top_k` pairs for a question, best first.
+
+        Raises EmbedderMismatchError if this process does not have the bot's embedder.
+        """
         clock = _Clock()
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
@@ -104,7 +108,7 @@ class Retrieval:
 
         by_words = self._lexical.submit(lexical)
         with clock.measure("embed"):
-            vector = self._embedder().embed_query(question)
+            vector = self._embedders.of(bot.collection).embed_query(question)
         with clock.measure("index"):
             lists = self._nearest(bot, vector, limit, matching, passage_ids)
         return lists | {"lexical": by_words.result()}

@@ -14,11 +14,11 @@ from functions.query.answer import Answerer
 from functions.query.extractive import ExtractiveWriter
 from functions.query.retrieval import Retrieval
 from shared.domain import Bot
+from shared.embedders import Embedders
 from shared.ports import (
     AnswerWriter,
     DeliveryCatalog,
     DocumentCatalog,
-    Embedder,
     ObjectStore,
     ReadingCatalog,
     Registry,
@@ -38,11 +38,11 @@ class Services:
     reading: ReadingCatalog
     index: VectorIndex
     bucket: Callable[[], ObjectStore]
-    embedder: Callable[[], Embedder]
+    embedders: Embedders
 
     @cached_property
     def retrieval(self) -> Retrieval:
-        return Retrieval(reading=self.reading, index=self.index, embedder=self.embedder)
+        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders)
 
     @cached_property
     def answerer(self) -> Answerer:
@@ -62,7 +62,7 @@ class Services:
                 model=self.settings.llm_model,
                 timeout_seconds=self.settings.llm_timeout_seconds,
             )
-        return writers | {"extractive": ExtractiveWriter(self.embedder)}
+        return writers | {"extractive": ExtractiveWriter(self.embedders.own)}
 
 
 async def _services_of(request: Request) -> Services:  # async: a plain function would cost a change of threads

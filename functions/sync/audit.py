@@ -15,7 +15,8 @@ from uuid import UUID
 from functions.sync.comparison import Comparer, Extent, Walk
 from functions.sync.healing import Healer
 from shared.domain import Collection, Drift
-from shared.ports import Registry
+from shared.operations import record_drift
+from shared.ports import OperationsCatalog, Registry
 from shared.steps import step
 from shared.telemetry import logger
 
@@ -51,6 +52,7 @@ class Audit:
     registry: Registry
     comparer: Comparer
     healer: Healer
+    operations: OperationsCatalog
     time_left: Callable[[], float]
     holder: UUID
     now: Callable[[], float] = time.time
@@ -100,6 +102,7 @@ class Audit:
         figures = asdict(finished.found)
         tell = logger().info if finished.found.is_clean and not finished.found.foreign else logger().warning
         tell("audit finished", collection=collection.name, **figures)
+        record_drift(self.operations, collection.name, finished.found)
         ended = self.now()
         last = {**figures, "finished_at": ended, "seconds": round(ended - finished.began_at, 1)}
         return AuditPass(walk=Walk(width=finished.walk.width), last=last)

@@ -17,7 +17,10 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
-    is_finished = build_sync(time_left).run()
+    try:
+        is_finished = build_sync(time_left).run()
+    finally:
+        wiring.emit_metrics(of_deployment=True)
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
         wiring.hints().sync_wanted()
     return {"is_finished": is_finished}
@@ -31,19 +34,11 @@ def build_sync(time_left: Callable[[], float], progress: Progress = log_progress
         catalog=wiring.delivery_catalog(),
         reading=wiring.reading(),
         index=wiring.index(),
-        embedder=wiring.embedder,
+        embedders=wiring.embedders(),
+        changes=wiring.changes(),
+        operations=wiring.operations(),
         bucket=wiring.bucket(),
         hints=wiring.hints(),
         time_left=time_left,
         progress=progress,
     )
-<<<<<<< HEAD
-    try:
-        is_finished = sync.run()
-    finally:
-        wiring.emit_metrics(of_deployment=True)
-    if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait
-        wiring.hints().sync_wanted()
-    return {"is_finished": is_finished}
-=======
->>>>>>> audit

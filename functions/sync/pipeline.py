@@ -3,7 +3,7 @@ stretch of each collection; then compare the bucket with the catalog."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -12,17 +12,20 @@ from uuid import UUID, uuid4
 from functions.sync.audit import Audit
 from functions.sync.bucket_scan import BucketScan, bucket_deployment, check_bucket
 from functions.sync.comparison import Comparer
+from functions.sync.former import leave_former, remove_rows
 from functions.sync.healing import Healer
 from functions.sync.progress import DeliveryProgress, Progress, log_progress
 from shared.delivery import RESERVE_SECONDS, Delivery
 from shared.domain import Bot, Collection
-from shared.errors import CollectionMissingError, LockstepError
+from shared.embedders import Embedders
+from shared.errors import LockstepError
 from shared.ports import (
     DeliveryCatalog,
     DocumentCatalog,
-    Embedder,
+    EmbedderChanges,
     Hints,
     ObjectStore,
+    OperationsCatalog,
     ReadingCatalog,
     Registry,
     VectorIndex,
@@ -48,7 +51,9 @@ class Sync:
     catalog: DeliveryCatalog
     reading: ReadingCatalog
     index: VectorIndex
-    embedder: Callable[[], Embedder]  # loaded only when there is something to embed or to check
+    embedders: Embedders  # opened only when there is something to embed or to check
+    changes: EmbedderChanges
+    operations: OperationsCatalog
     bucket: ObjectStore
     hints: Hints
     time_left: Callable[[], float]
@@ -96,6 +101,13 @@ class Sync:
         self.catalog.fail_exhausted(bot)
         self.catalog.forget_old_absent(bot, FORGET_ABSENT_SECONDS)
         self.reading.roll_up_analytics(bot)
+        is_finished = True
+        for view in self.embedders.views(bot):
+            is_finished &= self._deliver(view)
+        leave_former(bot, self.registry, self.changes, self.index, settled_seconds=self.second_look_seconds)
+        return is_finished
+
+    def _deliver(self, bot: Bot) -> bool:
         self._reopen_unproven(bot)
         delivered: set[UUID] = set()
         while self.time_left() > RESERVE_SECONDS:
@@ -119,7 +131,7 @@ class Sync:
             registry=self.registry,
             catalog=self.catalog,
             index=self.index,
-            embedder=self.embedder(),
+            embedder=self.embedders.of(bot.collection),
             hints=self.hints,
             time_left=self.time_left,
             carried=DeliveryProgress(bot, self.catalog, self.progress).carried,
@@ -131,6 +143,7 @@ class Sync:
             registry=self.registry,
             comparer=self.comparer(),
             healer=self.healer(),
+            operations=self.operations,
             time_left=lambda: self.time_left() - reserved,
             holder=uuid4(),
         )
@@ -161,11 +174,8 @@ class Sync:
         return True
 
     def _empty_index(self, bot: Bot) -> bool:
-        try:
-            self.index.delete_bot(bot.collection, bot.bot_id)
-            return self.index.is_empty(bot.collection, bot.bot_id)
-        except CollectionMissingError:
-            return True
+        collections = (bot.collection, *bot.other_collections)
+        return all(remove_rows(bot, collection, self.index) for collection in collections)
 
     def _take_second_looks(self) -> None:
         """Look again behind every delete, now that no worker is alive which could still write for it."""
@@ -180,6 +190,10 @@ class Sync:
         if receipt["kind"] == "bot":
             return self._empty_index(bot)
         passage_ids = self.catalog.absent_passages(bot.bot_id, receipt["document_id"])
+        collections = (bot.collection, *bot.other_collections)
+        return all(self._are_gone(bot.within(collection), passage_ids) for collection in collections)
+
+    def _are_gone(self, bot: Bot, passage_ids: Sequence[UUID]) -> bool:
         for begin in range(0, len(passage_ids), DOCUMENTS_AT_ONCE):
             batch = passage_ids[begin : begin + DOCUMENTS_AT_ONCE]
             if back := self.index.present(bot.collection, bot.bot_id, batch):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from infra.cli.output import say, show
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
-from shared.domain import Drift
 
 INVOCATION_SECONDS = 24 * 3600.0
 StoreOption = Annotated[
@@ -78,21 +75,10 @@ def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
         for operation, last in found["last"].items():
             say(f"last {operation:8} {told(operation, last)}")
         rows = (tuple(bot.values()) for bot in found["bots"])
-        for audit in found["audits"]:
-            say(f"{'audit':10} {audit['collection']}: {_told(audit)}")
         headers = ("bot", "documents", "live", "building", "rejected", "failed", "pairs", "waiting", "oldest waiting")
         show(found["bots"], as_json=False, table=headers, rows=rows)
     if not is_well(found):
         raise typer.Exit(1)
-
-
-def _told(audit: Mapping[str, Any]) -> str:
-    last = audit["last"]
-    if last is None:
-        return f"none has finished yet, {audit['share']:.0%} of the first is done"
-    finished = datetime.fromtimestamp(last["finished_at"], UTC)
-    counts = ", ".join(f"{last[name]:,} {name}" for name in Drift.__slots__)
-    return f"{counts}, on {finished:%Y-%m-%d %H:%M} UTC"
 
 
 def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:

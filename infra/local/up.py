@@ -144,6 +144,7 @@ class Laptop:
             "LOCKSTEP_UPLOAD_URL": f"{self.url}/presigned",
             "LOCKSTEP_UPLOAD_SIGNING_KEY": self.state.signing_key(),
             "LOCKSTEP_MODEL_PATH": os.environ.get("LOCKSTEP_MODEL_PATH") or str(self.state.model.resolve()),
+            "LOCKSTEP_NEXT_MODEL_PATH": os.environ.get("LOCKSTEP_NEXT_MODEL_PATH", ""),
             "LOCKSTEP_ALLOWED_HOSTS": "*" if host == "0.0.0.0" else ",".join(sorted(names)),
             "LOCKSTEP_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in sorted(names)),
         }

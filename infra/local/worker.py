@@ -127,7 +127,9 @@ def _back_up(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event)
 def _settle() -> None:
     index = wiring.index()
     assert isinstance(index, MilvusIndex)
-    for collection in {bot.collection.name: bot.collection for bot in wiring.registry().bots()}.values():
+    bots = wiring.registry().bots()
+    held = (collection for bot in bots for collection in (bot.collection, *bot.other_collections))
+    for collection in {collection.name: collection for collection in held}.values():
         try:
             index.settle(collection)
         except LockstepError as error:

@@ -40,13 +40,22 @@ class PostgresDelivery:
 
     def unfinished_documents(self, bot: Bot, limit: int) -> list[UUID]:
         rows = self._client.transact(
-            lambda tx: tx.rows("unfinished_documents", bot_id=bot.bot_id, limit=limit), read_only=True
+            lambda tx: tx.rows(
+                "unfinished_documents", bot_id=bot.bot_id, collection_id=bot.collection.collection_id, limit=limit
+            ),
+            read_only=True,
         )
         return [row["document_id"] for row in rows]
 
     def unfinished(self, bot: Bot, document_ids: Sequence[UUID]) -> list[UUID]:
         rows = self._client.transact(
-            lambda tx: tx.rows("unfinished_among", bot_id=bot.bot_id, document_ids=list(document_ids)), read_only=True
+            lambda tx: tx.rows(
+                "unfinished_among",
+                bot_id=bot.bot_id,
+                collection_id=bot.collection.collection_id,
+                document_ids=list(document_ids),
+            ),
+            read_only=True,
         )
         return [row["document_id"] for row in rows]
 
@@ -194,10 +203,11 @@ class PostgresDelivery:
         key = {"bot_id": bot.bot_id, "document_id": document_id}
 
         def work(tx: Transaction) -> bool:
+            tx.value("share_bot", bot_id=bot.bot_id)  # it must not move to another collection in between
             document = tx.row("lock_document", **key)
             if document is None or (generation := document["building_generation"]) is None:
                 return False
-            ready = tx.row("readiness", **key, generation=generation, collection_id=bot.collection.collection_id)
+            ready = tx.row("readiness", **key, generation=generation)
             if ready is None or not ready["sealed"] == ready["members"] == ready["delivered"]:
                 return False
             tx.execute("keep_live", **key)
@@ -338,6 +348,7 @@ def _marker_state(row: Row) -> MarkerState:
 
 def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> None:
     """Remove from the catalog what no collection holds any more, and what stood on it alone."""
+    tx.rows("lock_passages", bot_id=bot.bot_id, passage_ids=list(passage_ids))
     dropped = tx.rows("drop_passages", bot_id=bot.bot_id, passage_ids=list(passage_ids))
     if not dropped:
         return
@@ -356,5 +367,7 @@ def _mark_failed(tx: Transaction, bot: Bot, document_ids: set[UUID]) -> None:
     for document_id in document_ids:
         key = {"bot_id": bot.bot_id, "document_id": document_id}
         failed = tx.rows("failed_markers", **key)
+        if not failed:  # it fails in the bot's next collection only: that keeps the bot from moving, not the document
+            continue
         reason = "; ".join(f"passage {row['passage_id']}: {row['last_error']}" for row in failed)
         tx.execute("mark_document_failed", **key, reason=reason)

@@ -263,9 +263,7 @@ def _insert_part(
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
     refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these
     tx.execute("insert_sources", **key, rows=to_json(source_records(pairs, name=name, object_path=path)))
-    tx.execute(
-        "insert_markers", **key, generation=generation, rows=passages, collection_id=bot.collection.collection_id
-    )
+    tx.execute("insert_markers", **key, generation=generation, rows=passages)
     if relations := relation_records(pairs):
         tx.execute("insert_relations", **key, generation=generation, rows=to_json(relations))
     refresh_statistics(tx, bot.bot_id)

@@ -45,7 +45,17 @@ def bot_from(row: Row) -> Bot:
         collection=collection_from(row, row["deployment_id"]),
         settings=BotSettings(**row["settings"]),
         created_at=row["bot_created_at"],
+        next_collection=_other_collection(row["next_collection"], row["deployment_id"]),
+        former_collection=_other_collection(row["former_collection"], row["deployment_id"]),
     )
+
+
+def _other_collection(row: Row | None, deployment_id: UUID) -> Collection | None:
+    """From a row that came as JSON, where ids are text."""
+    if row is None:
+        return None
+    ids = {name: UUID(row[name]) for name in ("collection_id", "incarnation") if row[name]}
+    return collection_from(row | ids, deployment_id)
 
 
 def collection_from(row: Row, deployment_id: UUID) -> Collection:

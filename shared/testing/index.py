@@ -109,6 +109,14 @@ class InMemoryVectorIndex:
     def delete_bot(self, collection: Collection, bot_id: UUID) -> None:
         self.delete(collection, bot_id, list(self._of_bot(collection, bot_id)))
 
+    def drop_empty(self, collection: Collection) -> bool:
+        if self.incarnation(collection) is None:
+            return True
+        if self.rows[collection.name]:
+            return False
+        self.drop(collection)
+        return True
+
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
         return not self._of_bot(collection, bot_id)
 

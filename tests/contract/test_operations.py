@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from infra.local.milvus import EmbeddedMilvus
 from shared.catalog.operations import PostgresOperations
+from shared.domain import Drift
 from shared.errors import StoreUnavailableError
 from shared.operations import measure_deployment, record_drift, record_drill, record_snapshot
 from shared.ports import OperationsCatalog
-from shared.postgres import PostgresClient
 from shared.telemetry import Meter
-from shared.testing import InMemoryCatalog, InMemoryVectorIndex
-from tests.worlds import World, real_world
-
-Operated = tuple[World, OperationsCatalog]
-
-
-@pytest.fixture(params=["twins", "real"])
-def operated(request: pytest.FixtureRequest) -> Iterator[Operated]:
-    if request.param == "twins":
-        catalog = InMemoryCatalog()
-        ports = (catalog.registry, catalog.documents, catalog.delivery, catalog.reading, InMemoryVectorIndex())
-        yield World(*ports), catalog.operations
-        return
-    url: str = request.getfixturevalue("catalog_url")
-    milvus: EmbeddedMilvus = request.getfixturevalue("milvus_server")
-    client = PostgresClient(url)
-    with real_world(url, milvus.uri) as world:
-        yield world, PostgresOperations(client)
-    client.close()
+from tests.worlds import World
 
 
 def gauges(catalog: OperationsCatalog) -> dict[str, float]:
@@ -41,8 +18,8 @@ def gauges(catalog: OperationsCatalog) -> dict[str, float]:
     return {" ".join([it.name, *(value for _, value in it.dimensions)]): it.value for it in meter.samples()}
 
 
-def test_an_empty_deployment_has_nothing_and_no_snapshot_yet(operated: Operated) -> None:
-    _, catalog = operated
+def test_an_empty_deployment_has_nothing_and_no_snapshot_yet(world: World) -> None:
+    catalog = world.operations
     found = gauges(catalog)
     assert {name: value for name, value in found.items() if value} == {
         "snapshot_age_seconds": found["snapshot_age_seconds"]
@@ -52,8 +29,8 @@ def test_an_empty_deployment_has_nothing_and_no_snapshot_yet(operated: Operated)
     assert "drift missing" not in found
 
 
-def test_what_waits_and_what_there_is_is_counted(operated: Operated) -> None:
-    world, catalog = operated
+def test_what_waits_and_what_there_is_is_counted(world: World) -> None:
+    catalog = world.operations
     world.put("a.txt", "The first.")
     world.objects.put(world.key("b.txt"), b"The second.")
     world.look("b.txt")
@@ -67,8 +44,8 @@ def test_what_waits_and_what_there_is_is_counted(operated: Operated) -> None:
     assert (found["documents live"], found["markers pending_present"], found["oldest_marker_seconds"]) == (2, 0, 0)
 
 
-def test_a_passage_that_is_to_go_waits_since_then_and_not_since_it_was_made(operated: Operated) -> None:
-    world, catalog = operated
+def test_a_passage_that_is_to_go_waits_since_then_and_not_since_it_was_made(world: World) -> None:
+    catalog = world.operations
     world.put("a.txt", "The first.")
     if isinstance(catalog, PostgresOperations):
         age = "update markers set created_at = now() - interval '3 days', delivered_at = now() - interval '2 days'"
@@ -82,18 +59,18 @@ def test_a_passage_that_is_to_go_waits_since_then_and_not_since_it_was_made(oper
     assert found["oldest_marker_seconds"] < 60
 
 
-def test_the_last_outcomes_are_kept(operated: Operated) -> None:
-    world, catalog = operated
+def test_the_last_outcomes_are_kept(world: World) -> None:
+    catalog = world.operations
     collection = world.bot.collection.name
     record_snapshot(catalog, "20260101T000000Z", size_bytes=5, bots=1)
     record_snapshot(catalog, "20260102T000000Z", size_bytes=7, bots=2)
     record_drill(catalog, "20260102T000000Z", failure="3 of 9 passages are missing")
-    record_drift(catalog, collection, rows=10, missing=1, orphaned=2, corrupt=3, foreign=4)
-    record_drift(catalog, "a_collection_of_nobody", rows=10, missing=100, orphaned=0, corrupt=0, foreign=0)
+    record_drift(catalog, collection, Drift(checked=10, missing=1, orphaned=2, corrupt=3, foreign=4))
+    record_drift(catalog, "a_collection_of_nobody", Drift(checked=10, missing=100, orphaned=0, corrupt=0, foreign=0))
     outcomes = {outcome.operation: outcome for outcome in catalog.outcomes()}
     assert outcomes["snapshot"].figures == {"snapshot_id": "20260102T000000Z", "bytes": 7, "bots": 2}
     assert outcomes["drill"].figures["failure"] == "3 of 9 passages are missing"
-    assert (outcomes["audit"].subject, outcomes["audit"].figures["rows"]) == (collection, 10)
+    assert (outcomes["audit"].subject, outcomes["audit"].figures["checked"]) == (collection, 10)
     assert 0 <= outcomes["snapshot"].age_seconds < 60
     found = gauges(catalog)
     assert [found[f"drift {kind}"] for kind in ("missing", "orphaned", "corrupt", "foreign")] == [1, 2, 3, 4]
@@ -107,5 +84,5 @@ def test_an_outcome_that_cannot_be_kept_breaks_nothing() -> None:
             raise StoreUnavailableError
 
     record_snapshot(Away(), "x", size_bytes=1, bots=1)  # type: ignore[arg-type]
-    record_drift(Away(), "x", rows=1, missing=1, orphaned=0, corrupt=0, foreign=0)  # type: ignore[arg-type]
+    record_drift(Away(), "x", Drift(checked=1, missing=1, orphaned=0, corrupt=0, foreign=0))  # type: ignore[arg-type]
     record_drill(Away(), "x", failure=None)  # type: ignore[arg-type]

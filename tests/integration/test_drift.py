@@ -68,8 +68,8 @@ class Stores:
 
     def last_audit(self) -> Drift:
         """What the last audit found."""
-        (progress,) = (row["progress"] for row in self.sql.transact(lambda tx: tx.rows("audits")))
-        return Drift(**{name: progress["last"][name] for name in Drift.__slots__})
+        (audit,) = self.world.operations.outcomes()
+        return Drift(**audit.figures)
 
     def sync(self) -> None:
         """What the timer does, a day later."""

@@ -76,7 +76,7 @@ def audit(
     world: World, *, time_left: Callable[[], float] = lambda: 3600.0, now: float = 0.0, holder: UUID | None = None
 ) -> bool:
     healer = Healer(world.delivery, world.index)
-    made = Audit(world.registry, comparer(world), healer, time_left, holder or uuid4(), lambda: now)
+    made = Audit(world.registry, comparer(world), healer, world.operations, time_left, holder or uuid4(), lambda: now)
     return made.audit_collection(world.refreshed().collection, set())
 
 

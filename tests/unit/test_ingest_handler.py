@@ -81,7 +81,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "documents": made.documents,
         "delivery_catalog": made.delivery,
         "index": made.index,
-        "embedder": made.embedder,
+        "embedders": made.embedders(),
         "bucket": made.objects,
         "hints": made.hints,
     }

@@ -34,7 +34,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "delivery_catalog": made.delivery,
         "reading": made.reading,
         "index": made.index,
-        "embedder": made.embedder,
+        "changes": made.changes,
+        "embedders": made.embedders(),
         "bucket": made.objects,
         "hints": made.hints,
     }

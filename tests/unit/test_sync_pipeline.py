@@ -30,7 +30,7 @@ class Index(InMemoryVectorIndex):
                 raise self.trouble[row.bot_id]
         super().upsert(collection, rows)
 
-    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> None:
+    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID] | Sequence[str]) -> None:
         if not self.keeps:
             super().delete(collection, bot_id, passage_ids)
 
@@ -57,6 +57,7 @@ def world(clock: Clock) -> World:
         documents=catalog.documents,
         delivery=catalog.delivery,
         reading=catalog.reading,
+        changes=catalog.changes,
         index=Index(),
     )
     claim_bucket(made.objects, made.registry.deployment_id())

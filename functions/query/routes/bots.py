@@ -21,7 +21,7 @@ def create_bot(body: BotIn, services: ServicesOf) -> BotOut:
     """A bot is one knowledge base. Its slug is its prefix in the bucket, and is never given out twice."""
     index_type, index_params = INDEX_PROFILES[services.settings.index_profile]
     collection = services.registry.ensure_collection(
-        services.embedder().model,
+        services.embedders.own().model,
         metric=services.settings.index_metric,
         index_type=index_type,
         index_params=index_params,

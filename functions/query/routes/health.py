@@ -23,7 +23,7 @@ def ready(services: ServicesOf, response: Response) -> ReadyOut:
     checks: dict[str, Callable[[], Any]] = {
         "catalog": services.registry.deployment_id,
         "index": services.index.ping,
-        "model": lambda: services.embedder().embed_query("ready?"),
+        "model": lambda: services.embedders.own().embed_query("ready?"),
     }
     parts = {name: _state_of(check) for name, check in checks.items()}
     is_ready = all(state == "ok" for state in parts.values())

@@ -2,10 +2,11 @@
 
 -- name: unfinished_documents
 -- Documents with something left to do: markers to carry out, a generation to flip, dead ones to sweep, a delete to finish.
+-- What another collection of the bot waits for is delivered by whoever has its embedder; removing needs none.
 select document_id, min(waits_until) as waits_until
 from (
     select document_id, next_attempt_at as waits_until from markers
-    where bot_id = :bot_id and state = 'pending'
+    where bot_id = :bot_id and state = 'pending' and (collection_id = :collection_id or wanted = 'absent')
     union all
     select document_id, '-infinity' from generations where bot_id = :bot_id and state = 'dead'
     union all
@@ -23,7 +24,7 @@ from documents d
 where d.bot_id = :bot_id and d.document_id = any(cast(:document_ids as uuid[]))
   and (d.building_generation is not null or d.look_again or d.deleted_at is not null
        or exists (select from markers k where k.bot_id = :bot_id and k.document_id = d.document_id
-                  and k.state = 'pending'));
+                  and k.state = 'pending' and (k.collection_id = :collection_id or k.wanted = 'absent')));
 
 -- name: claim_absent
 with ready as (
@@ -105,6 +106,13 @@ where bot_id = :bot_id and lease_token = :lease_token and collection_id = :colle
   and passage_id = any(cast(:passage_ids as uuid[]))
 returning passage_id;
 
+-- name: lock_passages
+-- Whoever proves the last of a passage's markers must see what was proven of the others.
+select passage_id from passages
+where bot_id = :bot_id and passage_id = any(cast(:passage_ids as uuid[]))
+order by passage_id
+for update;
+
 -- name: drop_passages
 -- Only what is gone from every collection that held it.
 delete from passages p
@@ -170,6 +178,7 @@ where bot_id = :bot_id and document_id = :document_id and building_generation is
 -- name: failed_markers
 select passage_id, last_error from markers
 where bot_id = :bot_id and document_id = :document_id and state = 'failed' and wanted = 'present'
+  and collection_id = (select b.collection_id from bots b where b.bot_id = :bot_id)
 limit 3;
 
 -- name: reopen_unproven
@@ -218,15 +227,16 @@ select count(*) as known from markers
 where bot_id = :bot_id and collection_id = :collection_id and state <> 'delivered';
 
 -- name: readiness
--- Whether every member of the building generation is proven on the collection as it is now.
+-- Whether every member of the building generation is proven on the bot's collection as it is now.
 select g.passage_count as sealed,
        (select count(*) from membership m
         where m.bot_id = :bot_id and m.document_id = :document_id and m.generation = :generation) as members,
        (select count(*) from membership m
         join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id
+        join bots b on b.bot_id = :bot_id and b.collection_id = k.collection_id
         join collections c on c.collection_id = k.collection_id
         where m.bot_id = :bot_id and m.document_id = :document_id and m.generation = :generation
-          and k.collection_id = :collection_id and k.wanted = 'present' and k.state = 'delivered'
+          and k.wanted = 'present' and k.state = 'delivered'
           and k.proven_incarnation = c.incarnation) as delivered
 from generations g
 where g.bot_id = :bot_id and g.document_id = :document_id and g.generation = :generation and g.state = 'building';

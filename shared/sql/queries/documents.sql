@@ -149,17 +149,22 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r (source_qa_id uuid, target_qa
 on conflict do nothing;
 
 -- name: insert_markers
--- A delivered passage of the document with the same text lends its vectors.
+-- For the bot's collection, and during a change of embedder for the next one too. A delivered passage of the document with
+-- the same text lends its vectors.
 insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, row_hash, copy_from)
-select :bot_id, r.passage_id, :collection_id, :document_id, :generation, r.row_hash, (
+select :bot_id, r.passage_id, c.collection_id, :document_id, :generation, r.row_hash, (
     select p.passage_id
     from passages p
-    join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
+    join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = c.collection_id
     where p.bot_id = :bot_id and p.document_id = :document_id and p.text_hash = r.text_hash
       and k.wanted = 'present' and k.state = 'delivered'
     limit 1
 )
-from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, text_hash text, row_hash text);
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, text_hash text, row_hash text)
+cross join (
+    select unnest(array[b.collection_id, b.next_collection_id]) as collection_id from bots b where b.bot_id = :bot_id
+) as c
+where c.collection_id is not null;
 
 -- name: generation_counts
 select count(*) as passages, count(distinct p.qa_id) as pairs
@@ -219,6 +224,7 @@ d.*, g.title, g.pair_count, g.passage_count, g.live_at,
 case when d.building_generation is not null then (
     select count(*) from markers k
     where k.bot_id = :bot_id and k.document_id = d.document_id and k.wanted = 'present' and k.state <> 'delivered'
+      and k.collection_id = (select b.collection_id from bots b where b.bot_id = :bot_id)
 ) end as waiting_passages
 
 -- name: documents

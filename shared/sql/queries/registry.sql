@@ -26,7 +26,8 @@ values (:bot_id, :slug, :name, :collection_id, cast(:settings as jsonb));
 
 -- name: bot_by_slug
 -- Answers with the deployment and the collection, so that a question needs one look only.
-select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, d.deployment_id, c.*
+select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, {other_collections},
+       d.deployment_id, c.*
 from bots b
 join collections c on c.collection_id = b.collection_id
 cross join deployments d
@@ -34,14 +35,16 @@ where b.slug = :slug and b.state = 'active';
 
 -- name: bot_by_id
 -- Of a bot in any state: what is behind it may still have to go.
-select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, d.deployment_id, c.*
+select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, {other_collections},
+       d.deployment_id, c.*
 from bots b
 join collections c on c.collection_id = b.collection_id
 cross join deployments d
 where b.bot_id = :bot_id;
 
 -- name: active_bots
-select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, d.deployment_id, c.*
+select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, {other_collections},
+       d.deployment_id, c.*
 from bots b
 join collections c on c.collection_id = b.collection_id
 cross join deployments d
@@ -52,7 +55,8 @@ order by b.slug;
 select bot_id, state from bots;
 
 -- name: deleting_bots
-select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, d.deployment_id, c.*
+select b.bot_id, b.slug, b.name as bot_name, b.settings, b.created_at as bot_created_at, {other_collections},
+       d.deployment_id, c.*
 from bots b
 join collections c on c.collection_id = b.collection_id
 cross join deployments d
@@ -105,13 +109,6 @@ returning progress;
 -- name: save_progress
 update claims set progress = cast(:progress as jsonb) where name = :name and holder = :holder;
 
--- name: audits
--- How the last audit of each collection ended, and how far the next one has come.
-select c.name as collection, k.progress
-from collections c
-left join claims k on k.name = 'audit:' || c.collection_id
-order by c.created_at;
-
 -- name: release_lease
 update claims set leased_until = clock_timestamp() where name = :name and holder = :holder;
 
@@ -133,8 +130,10 @@ select b.slug as bot,
        count(*) filter (where d.state = 'rejected') as rejected,
        count(*) filter (where d.state = 'failed') as failed,
        coalesce(sum(g.pair_count), 0) as pairs,
-       (select count(*) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered') as waiting,
-       (select min({waiting_since}) from markers k where k.bot_id = b.bot_id and k.state = 'pending') as oldest_waiting
+       (select count(*) from markers k where k.bot_id = b.bot_id and k.state <> 'delivered'
+        and k.collection_id = b.collection_id) as waiting,
+       (select min({waiting_since}) from markers k where k.bot_id = b.bot_id and k.state = 'pending'
+        and k.collection_id = b.collection_id) as oldest_waiting
 from bots b
 left join documents d on d.bot_id = b.bot_id and d.deleted_at is null
 left join generations g

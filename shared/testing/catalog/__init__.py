@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from shared.testing.catalog.changes import InMemoryChanges
 from shared.testing.catalog.delivery import InMemoryDelivery
 from shared.testing.catalog.documents import InMemoryDocuments
 from shared.testing.catalog.operations import InMemoryOperations
@@ -17,7 +18,8 @@ from shared.testing.catalog.state import CatalogState
 
 
 class InMemoryCatalog:
-    """The ports `Registry`, `DocumentCatalog`, `DeliveryCatalog`, `ReadingCatalog` and `OperationsCatalog`, side by side."""
+    """The ports `Registry`, `DocumentCatalog`, `DeliveryCatalog`, `ReadingCatalog`, `OperationsCatalog` and `EmbedderChanges`,
+    side by side."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.state = CatalogState(clock)
@@ -26,6 +28,7 @@ class InMemoryCatalog:
         self.delivery = InMemoryDelivery(self.state)
         self.reading = InMemoryReading(self.state)
         self.operations = InMemoryOperations(self.state)
+        self.changes = InMemoryChanges(self.state)
 
 
 __all__ = ["InMemoryCatalog"]

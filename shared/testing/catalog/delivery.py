@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,7 +35,7 @@ class InMemoryDelivery:
     def unfinished_documents(self, bot: Bot, limit: int) -> list[UUID]:
         rows = self._state.rows(bot)
         due: dict[UUID, float] = {}
-        for marker in rows.markers.values():
+        for marker in _concerning(rows, bot):
             if marker.state == "pending":
                 due[marker.document_id] = min(marker.due, due.get(marker.document_id, marker.due))
         for document in rows.documents.values():
@@ -47,7 +47,7 @@ class InMemoryDelivery:
     @atomic
     def unfinished(self, bot: Bot, document_ids: Sequence[UUID]) -> list[UUID]:
         rows = self._state.rows(bot)
-        pending = {marker.document_id for marker in rows.markers.values() if marker.state == "pending"}
+        pending = {marker.document_id for marker in _concerning(rows, bot) if marker.state == "pending"}
         known = (rows.documents[document_id] for document_id in document_ids if document_id in rows.documents)
         return [d.document_id for d in known if _is_open(d) or d.document_id in pending]
 
@@ -56,7 +56,10 @@ class InMemoryDelivery:
         self, bot: Bot, document_ids: Sequence[UUID], *, wanted: str, limit: int, lease_seconds: float
     ) -> Claim | None:
         rows, now, token = self._state.rows(bot), self._state.clock(), uuid4()
-        ready = [m for m in rows.markers.values() if m.document_id in document_ids and _is_due(rows, m, wanted, now)]
+        markers = rows.markers_in(bot.collection)
+        ready = [
+            m for m in markers.values() if m.document_id in document_ids and _is_due(rows, markers, m, wanted, now)
+        ]
         chosen = sorted(ready, key=lambda marker: marker.document_id)[:limit]
         for marker in chosen:
             marker.token, marker.leased_until, marker.attempts = token, now + lease_seconds, marker.attempts + 1
@@ -70,7 +73,7 @@ class InMemoryDelivery:
         by_id = {proof.passage_id: proof for proof in proofs}
         proven = [
             marker
-            for marker in self._held(rows, claim, by_id)
+            for marker in self._held(rows, bot, claim, by_id)
             if marker.wanted == Wanted.PRESENT and marker.row_hash == by_id[marker.passage_id].row_hash
         ]
         for marker in proven:
@@ -81,16 +84,17 @@ class InMemoryDelivery:
     @atomic
     def prove_absent(self, bot: Bot, claim: Claim, passage_ids: Sequence[UUID], incarnation: UUID) -> int:
         rows = self._state.rows(bot)
-        proven = [marker for marker in self._held(rows, claim, passage_ids) if marker.wanted == Wanted.ABSENT]
+        proven = [marker for marker in self._held(rows, bot, claim, passage_ids) if marker.wanted == Wanted.ABSENT]
         for marker in proven:
             self._prove(marker, incarnation)
-            rows.passages.pop(marker.passage_id, None)
+            if not any(other.passage_id == marker.passage_id for other in rows.all_markers() if not _is_gone(other)):
+                rows.passages.pop(marker.passage_id, None)
         return len(proven)
 
     @atomic
     def postpone(self, bot: Bot, claim: Claim, passage_ids: Sequence[UUID], error: str) -> None:
         rows = self._state.rows(bot)
-        for marker in self._held(rows, claim, passage_ids):
+        for marker in self._held(rows, bot, claim, passage_ids):
             marker.error = error
             marker.due = self._state.clock() + min(600.0, 2.0**marker.attempts)
             marker.release()
@@ -99,7 +103,7 @@ class InMemoryDelivery:
 
     @atomic
     def release(self, bot: Bot, claim: Claim) -> None:
-        for marker in self._state.rows(bot).markers.values():
+        for marker in self._state.rows(bot).all_markers():
             if marker.token == claim.token:
                 marker.attempts = max(0, marker.attempts - 1)
                 marker.release()
@@ -107,7 +111,7 @@ class InMemoryDelivery:
     @atomic
     def fail_exhausted(self, bot: Bot) -> None:
         rows = self._state.rows(bot)
-        for marker in rows.markers.values():
+        for marker in rows.all_markers():
             is_exhausted = marker.state == "pending" and marker.attempts >= MAX_ATTEMPTS
             if is_exhausted and marker.wanted == Wanted.PRESENT and marker.leased_until < self._state.clock():
                 marker.error = marker.error or "the worker died each time it was delivered"
@@ -118,7 +122,7 @@ class InMemoryDelivery:
     def reopen_unproven(self, bot: Bot, incarnation: UUID, limit: int) -> int:
         stale = [
             marker
-            for marker in self._state.rows(bot).markers.values()
+            for marker in self._state.rows(bot).markers_in(bot.collection).values()
             if marker.state == "delivered" and marker.wanted == Wanted.PRESENT and marker.incarnation != incarnation
         ][:limit]
         for marker in stale:
@@ -138,7 +142,7 @@ class InMemoryDelivery:
         found = [
             proven
             for bot_id in bot_ids
-            for marker in self._state.bots[bot_id].markers.values()
+            for marker in self._state.bots[bot_id].markers_in(collection).values()
             if keys.first <= marker.passage_id <= keys.last and document_id in (None, marker.document_id)
             if (proven := _proven(bot_id, marker)) is not None
         ]
@@ -151,7 +155,7 @@ class InMemoryDelivery:
         found = {}
         for bot_id, passage_id in passages:
             rows = self._state.bots.get(bot_id)
-            marker = rows.markers.get(passage_id) if rows else None
+            marker = rows.markers_in(collection).get(passage_id) if rows else None
             if marker is not None:
                 is_delivered = marker.state == "delivered"
                 found[bot_id, passage_id] = MarkerState(marker.wanted, is_delivered, _proven(bot_id, marker))
@@ -160,7 +164,8 @@ class InMemoryDelivery:
     @atomic
     def reopen(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]) -> int:
         rows = self._state.bots[bot_id]
-        markers = [rows.markers[p] for p in passage_ids if p in rows.markers and p in rows.passages]
+        held = rows.markers_in(collection)
+        markers = [held[p] for p in passage_ids if p in held and p in rows.passages]
         opened = [marker for marker in markers if _proven(bot_id, marker) is not None]
         for marker in opened:
             marker.row_hash = _row(collection.deployment_id, bot_id, rows, marker).row_hash
@@ -169,7 +174,7 @@ class InMemoryDelivery:
 
     @atomic
     def known_passages(self, bot: Bot) -> int:
-        return sum(marker.state != "delivered" for marker in self._state.rows(bot).markers.values())
+        return sum(marker.state != "delivered" for marker in self._state.rows(bot).markers_in(bot.collection).values())
 
     @atomic
     def flip(self, bot: Bot, document_id: UUID) -> bool:
@@ -178,7 +183,7 @@ class InMemoryDelivery:
         if document is None or document.building is None:
             return False
         building = document.generations[document.building]
-        incarnation = self._state.collections[bot.collection.name].incarnation
+        incarnation = self._state.collections[rows.bot.collection.name].incarnation
         delivered = [p for p in building.members if _is_proven(rows.markers[p], incarnation)]
         if not building.sealed == len(building.members) == len(delivered):
             return False
@@ -198,7 +203,7 @@ class InMemoryDelivery:
         held = {p for generation in document.generations.values() for p in generation.members}
         swept = [
             marker
-            for marker in rows.markers.values()
+            for marker in rows.all_markers()
             if marker.document_id == document_id and marker.wanted == Wanted.PRESENT and marker.passage_id not in held
         ]
         for marker in swept:
@@ -213,8 +218,7 @@ class InMemoryDelivery:
         document = rows.documents.get(document_id)
         if document is None or document.tombstone_id is None:
             return False
-        markers = [marker for marker in rows.markers.values() if marker.document_id == document_id]
-        is_swept = all(marker.wanted == Wanted.ABSENT and marker.state == "delivered" for marker in markers)
+        is_swept = all(_is_gone(marker) for marker in rows.all_markers() if marker.document_id == document_id)
         if not is_swept or any(row.document_id == document_id for row in rows.passages.values()):
             return False
         self._state.give_receipt(document.tombstone_id)
@@ -236,36 +240,34 @@ class InMemoryDelivery:
 
     @atomic
     def absent_passages(self, bot_id: UUID, document_id: UUID) -> list[UUID]:
-        markers = self._state.bots[bot_id].markers.values()
+        markers = self._state.bots[bot_id].all_markers()
         return [m.passage_id for m in markers if m.document_id == document_id and m.wanted == Wanted.ABSENT]
 
     @atomic
     def finish_receipt(self, tombstone_id: UUID) -> None:
         tombstone = self._state.tombstones[tombstone_id]
         tombstone |= {"state": "final", "final_at": datetime.now(UTC)}
-        markers = self._state.bots[tombstone["bot_id"]].markers
-        for marker in list(markers.values()):
-            is_absent = marker.wanted == Wanted.ABSENT and marker.state == "delivered"
-            if is_absent and marker.document_id == tombstone["document_id"]:
-                del markers[marker.passage_id]
+        rows = self._state.bots[tombstone["bot_id"]]
+        _forget(rows, lambda marker: _is_gone(marker) and marker.document_id == tombstone["document_id"])
 
     @atomic
     def forget_old_absent(self, bot: Bot, age_seconds: float) -> None:
-        markers, before = self._state.rows(bot).markers, self._state.clock() - age_seconds
+        before = self._state.clock() - age_seconds
         awaited = {t["document_id"] for t in self._state.tombstones.values() if t["state"] == "provisional"}
-        for marker in list(markers.values()):
-            is_absent = marker.wanted == Wanted.ABSENT and marker.state == "delivered"
-            if is_absent and marker.delivered_at < before and marker.document_id not in awaited:
-                del markers[marker.passage_id]
+        _forget(
+            self._state.rows(bot),
+            lambda m: _is_gone(m) and m.delivered_at < before and m.document_id not in awaited,
+        )
 
     @atomic
     def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]:
         mine = (t for t in self._state.tombstones.values() if t["bot_id"] == bot_id and t["state"] is not None)
         return sorted(mine, key=lambda tombstone: tombstone["provisional_at"], reverse=True)[:limit]
 
-    def _held(self, rows: BotRows, claim: Claim, passage_ids: Iterable[UUID]) -> list[MarkerRow]:
+    def _held(self, rows: BotRows, bot: Bot, claim: Claim, passage_ids: Iterable[UUID]) -> list[MarkerRow]:
         """Which of those markers the claim still holds."""
-        known = (rows.markers[p] for p in passage_ids if p in rows.markers)
+        markers = rows.markers_in(bot.collection)
+        known = (markers[p] for p in passage_ids if p in markers)
         return [marker for marker in known if marker.token == claim.token]
 
     def _prove(self, marker: MarkerRow, incarnation: UUID) -> None:
@@ -278,7 +280,25 @@ def _is_open(document: DocumentRow) -> bool:
     return document.building is not None or document.look_again or document.tombstone_id is not None
 
 
-def _is_due(rows: BotRows, marker: MarkerRow, wanted: str, now: float) -> bool:
+def _concerning(rows: BotRows, bot: Bot) -> list[MarkerRow]:
+    """The markers of the bot's collection; of others only those whose rows must go, for which no embedder is needed."""
+    own = rows.markers_in(bot.collection)
+    elsewhere = (m for m in rows.all_markers() if own.get(m.passage_id) is not m and m.wanted == Wanted.ABSENT)
+    return [*own.values(), *elsewhere]
+
+
+def _is_gone(marker: MarkerRow) -> bool:
+    return marker.wanted == Wanted.ABSENT and marker.state == "delivered"
+
+
+def _forget(rows: BotRows, is_meant: Callable[[MarkerRow], bool]) -> None:
+    for markers in (rows.markers, *rows.other_markers.values()):
+        for marker in list(markers.values()):
+            if is_meant(marker):
+                del markers[marker.passage_id]
+
+
+def _is_due(rows: BotRows, markers: Mapping[UUID, MarkerRow], marker: MarkerRow, wanted: str, now: float) -> bool:
     if marker.wanted != wanted or marker.state != "pending" or marker.due > now or marker.leased_until > now:
         return False
     if wanted == Wanted.ABSENT:
@@ -288,7 +308,7 @@ def _is_due(rows: BotRows, marker: MarkerRow, wanted: str, now: float) -> bool:
         return False
     return marker.attempts < MAX_ATTEMPTS and not any(
         other.document_id == marker.document_id and other.wanted == Wanted.ABSENT and other.state != "delivered"
-        for other in rows.markers.values()
+        for other in markers.values()
     )
 
 
@@ -296,7 +316,7 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
     if marker.wanted == Wanted.ABSENT:
         return Marker(marker.passage_id, marker.document_id, Wanted.ABSENT)
     held = rows.passages[marker.passage_id]
-    lender = rows.markers.get(marker.copy_from) if marker.copy_from else None
+    lender = rows.markers_in(bot.collection).get(marker.copy_from) if marker.copy_from else None
     lends = lender is not None and lender.state == "delivered" and lender.wanted == Wanted.PRESENT
     row = _row(bot.collection.deployment_id, bot.bot_id, rows, marker)
     return Marker(
@@ -336,7 +356,8 @@ def _open_again(marker: MarkerRow, now: float) -> None:
 def _fail(rows: BotRows, marker: MarkerRow) -> None:
     marker.state = "failed"
     document = rows.documents.get(marker.document_id)
-    if document is not None and document.building is not None:
+    is_own = rows.markers.get(marker.passage_id) is marker  # else it keeps the bot from moving, not the document
+    if is_own and document is not None and document.building is not None:
         document.state, document.reason = "failed", f"passage {marker.passage_id}: {marker.error}"
 
 

@@ -194,17 +194,20 @@ def _held(document: DocumentRow) -> set[UUID]:
 def _mint(rows: BotRows, document_id: UUID, generation: int, pair: StagedPair, *, due: float) -> None:
     for staged in pair.passages:
         passage_id = staged.passage.passage_id
-        lender = next(
-            (p for p, row in rows.passages.items() if _lends(rows, p, row, document_id, staged.text_hash)), None
-        )
+        alike = [
+            known
+            for known, row in rows.passages.items()
+            if row.document_id == document_id and row.staged.text_hash == staged.text_hash
+        ]
         rows.passages[passage_id] = PassageRow(staged, pair.pair, document_id, generation)
-        rows.markers[passage_id] = MarkerRow(passage_id, document_id, generation, staged.row_hash, lender, due=due)
+        for collection in filter(None, (rows.bot.collection, rows.bot.next_collection)):
+            markers = rows.markers_in(collection)
+            lender = next((known for known in alike if _lends(markers.get(known))), None)
+            markers[passage_id] = MarkerRow(passage_id, document_id, generation, staged.row_hash, lender, due=due)
 
 
-def _lends(rows: BotRows, passage_id: UUID, row: PassageRow, document_id: UUID, text_hash: str) -> bool:
-    marker = rows.markers[passage_id]
-    is_delivered = marker.state == "delivered" and marker.wanted == Wanted.PRESENT
-    return is_delivered and row.document_id == document_id and row.staged.text_hash == text_hash
+def _lends(marker: MarkerRow | None) -> bool:
+    return marker is not None and marker.state == "delivered" and marker.wanted == Wanted.PRESENT
 
 
 def _conclude(document: DocumentRow, version: ObjectVersion, *, state: str, reason: str | None = None) -> None:

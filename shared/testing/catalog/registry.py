@@ -135,4 +135,4 @@ class InMemoryRegistry:
         return sorted(found, key=lambda bot: bot.slug)
 
     def _current(self, rows: BotRows) -> Bot:
-        return replace(rows.bot, collection=self._state.collections[rows.bot.collection.name])
+        return self._state.current(rows.bot)

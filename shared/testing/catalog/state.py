@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
@@ -101,9 +101,21 @@ class BotRows:
     state: str = "active"
     documents: dict[UUID, DocumentRow] = field(default_factory=dict)
     passages: dict[UUID, PassageRow] = field(default_factory=dict)
-    markers: dict[UUID, MarkerRow] = field(default_factory=dict)
+    markers: dict[UUID, MarkerRow] = field(default_factory=dict)  # of the bot's own collection
+    other_markers: dict[UUID, dict[UUID, MarkerRow]] = field(default_factory=dict)  # by collection
+    changed_at: float | None = None  # when the bot's collections last changed
     logs: dict[UUID, QueryLog] = field(default_factory=dict)
     feedback: dict[UUID, tuple[int, str | None]] = field(default_factory=dict)
+
+    def markers_in(self, collection: Collection) -> dict[UUID, MarkerRow]:
+        """The markers of one collection."""
+        if collection.collection_id == self.bot.collection.collection_id:
+            return self.markers
+        return self.other_markers.setdefault(collection.collection_id, {})
+
+    def all_markers(self) -> list[MarkerRow]:
+        """Those of every collection."""
+        return [*self.markers.values(), *(m for markers in self.other_markers.values() for m in markers.values())]
 
 
 class CatalogState:
@@ -126,6 +138,16 @@ class CatalogState:
         if found is None or found.state != "active":
             raise NotFoundError(f"There is no bot {bot.slug!r}.")
         return found
+
+    def current(self, bot: Bot) -> Bot:
+        """The bot with its collections as they are known now."""
+        following, former = bot.next_collection, bot.former_collection
+        return replace(
+            bot,
+            collection=self.collections[bot.collection.name],
+            next_collection=following and self.collections[following.name],
+            former_collection=former and self.collections[former.name],
+        )
 
     def bury(self, kind: str, bot_id: UUID, **facts: Any) -> UUID:
         """Write a tombstone; returns its id."""
