@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import cold_start, ingest, reupload, search
+from bench import audit, cold_start, ingest, reupload, search
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -37,6 +37,7 @@ def main() -> int:
 
 def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]]]:
     yield "An unchanged file, and one changed pair", reupload.measure(records)
+    yield "A whole audit", audit.measure(records)
     with running_laptop() as laptop:
         laptop.wait_for_sample()
         yield "Cold start of the packaged query function", cold_start.measure(laptop)

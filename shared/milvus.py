@@ -194,26 +194,29 @@ class MilvusIndex:
         records = self._read(collection, expression, ["*"], limit=limit, timeout=CREATE_TIMEOUT_SECONDS)
         return [stored_row_of(record) for record in records]
 
-    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
-        def begin(client: MilvusClient) -> Any:
+    def records(self, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        def describe(client: MilvusClient) -> dict[str, Any]:
             if not client.has_collection(name, timeout=self._timeout):
                 raise CollectionMissingError(f"There is no collection {name!r} in this Milvus.")
-            described = client.describe_collection(name, timeout=self._timeout)
             client.load_collection(name, timeout=CREATE_TIMEOUT_SECONDS)
-            return client.query_iterator(
+            described: dict[str, Any] = client.describe_collection(name, timeout=self._timeout)
+            return described
+
+        key, *others = readable_fields(self._call(describe))
+        pages = self._call(
+            lambda client: client.query_iterator(
                 name,
                 batch_size=RECORDS_AT_ONCE,
-                output_fields=readable_fields(described),
+                output_fields=[key, *others],
                 consistency_level="Strong",
                 timeout=CREATE_TIMEOUT_SECONDS,
             )
-
-        iterator = self._call(begin)
+        )
         try:
-            while page := self._call(lambda _: iterator.next()):
-                yield from page
+            while page := self._call(lambda _: pages.next()):
+                yield from ((str(record.pop(key)), record) for record in page)
         finally:
-            iterator.close()
+            pages.close()
 
     # Search
 

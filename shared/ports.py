@@ -113,10 +113,10 @@ class VectorIndex(Protocol):
         """How many rows of the collection say that they are another deployment's."""
         ...
 
-    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """Everything in the collection of that name, vectors left out, in the order of its keys. It may be anybody's.
+    def records(self, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Everything in the collection of that name, which may be anybody's: keys in their order, with the other fields.
 
-        Raises CollectionMissingError.
+        Vectors are left out. Raises CollectionMissingError.
         """
         ...
 

@@ -84,6 +84,11 @@ def tag_token(tag: str) -> str:
     return re.sub(r"[|%_\\\"'\s]+", "-", tag.casefold())
 
 
+def tags_of(tokens: str) -> list[str]:
+    """The tags of a row's field, as far as they can be told from it."""
+    return [token for token in tokens.split("|") if token]
+
+
 def clip(text: str, limit: int) -> str:
     """The longest beginning of `text` that fits `limit` bytes of UTF-8."""
     encoded = text.encode("utf-8")

@@ -1,4 +1,4 @@
-"""`lockstep verify`, `repair`: whether the two stores agree, and what to do if not."""
+"""`lockstep verify`, `repair`, `adopt`: whether the two stores agree, and what to do if not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from functions.ingest.columns import COLUMN_NAMES
 from functions.sync.comparison import Comparer, Extent
 from functions.sync.verify import BotReport, Report
 from functions.sync.verify import verify as compare
@@ -25,7 +26,7 @@ BotOption = Annotated[str | None, typer.Option(help="Only this bot.")]
 
 
 def add_to(root: typer.Typer) -> None:
-    for command in (verify, repair):
+    for command in (verify, repair, adopt):
         root.command()(command)
 
 
@@ -49,7 +50,9 @@ def verify(
     shown = ((*list(row.values())[:-1], row["checksum"][:16]) for row in rows)
     show({"bots": rows, "foreign": report.drift.foreign}, as_json=as_json, table=headers, rows=shown)
     if report.drift.foreign and not as_json:
-        say(f"{report.drift.foreign:,} rows are of other origin: nothing touches them.")
+        say(
+            f"{report.drift.foreign:,} rows are of other origin: nothing touches them, and `lockstep adopt` imports them."
+        )
     if not report.drift.is_clean:
         raise typer.Exit(DRIFTED)
 
@@ -80,6 +83,60 @@ def repair(
     if not is_finished:
         say("Some of it waits for its next attempt: see `lockstep status`.")
         raise typer.Exit(DRIFTED)
+
+
+def adopt(
+    collection: Annotated[str, typer.Option(help="The Milvus collection to read; nothing in it is changed.")],
+    bot: Annotated[str, typer.Option(help="The bot that the rows become documents of.")],
+    question: Annotated[
+        str | None, typer.Option(help="The field with the question, if it is not found by name.")
+    ] = None,
+    response: Annotated[str | None, typer.Option(help="The field with the text, if it is not found by name.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="PART=FIELD for any other part: category=topic. May be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")] = False,
+    state: StateOption = DEFAULT,
+) -> None:
+    """Import rows that somebody else wrote into a Milvus collection, as documents in the bucket. Safe to run again."""
+    from functions.sync.bucket_scan import check_bucket
+    from infra.adopt import Adopter
+
+    use_stores(state)
+    registry = wiring.registry()
+    target, deployment_id = registry.bot(bot), registry.deployment_id()
+    check_bucket(wiring.bucket(), deployment_id)
+    adopter = Adopter(
+        index=wiring.index(),
+        bucket=wiring.bucket(),
+        deployment_id=deployment_id,
+        bots=frozenset(registry.bot_states()),
+        columns=_columns(question, response, column or []),
+    )
+    done = adopter.adopt(collection, target, dry_run=dry_run)
+    say(
+        f"{done.rows:,} rows: {done.pairs:,} pairs, {done.empty:,} without text, {done.ours:,} of this deployment itself."
+    )
+    for part, name in sorted(done.fields.items()):
+        say(f"    {part:14} from {name}")
+    would = "would be written" if dry_run else "written"
+    say(f"{done.objects:,} objects below {bot}/adopted/{collection}/: {done.written:,} {would}, the others are there.")
+    if dry_run and done.example:
+        show(done.example, as_json=True)
+    elif done.written:
+        say("They are ingested as every document: see `lockstep documents list`.")
+
+
+def _columns(question: str | None, response: str | None, others: list[str]) -> dict[str, str]:
+    """Raises InvalidInputError."""
+    chosen = {part: name for part, name in (("question", question), ("response", response)) if name}
+    for other in others:
+        part, _, name = other.partition("=")
+        if part not in COLUMN_NAMES or not name:
+            raise InvalidInputError(f"{other!r} is not PART=FIELD; the parts are {', '.join(COLUMN_NAMES)}.")
+        chosen[part] = name
+    return chosen
 
 
 def _say_what(found: Drift, would: str) -> None:

@@ -22,7 +22,7 @@ class InMemoryVectorIndex:
 
     def __init__(self) -> None:
         self.rows: dict[str, Rows] = {}
-        self.others: dict[str, list[Mapping[str, Any]]] = {}  # collections that somebody else made, records by name
+        self.others: dict[str, dict[str, Mapping[str, Any]]] = {}  # collections that somebody else made
         self._identities: dict[str, tuple[UUID, str, str, UUID]] = {}
 
     @property
@@ -91,14 +91,16 @@ class InMemoryVectorIndex:
     def count_foreign(self, collection: Collection) -> int:
         return sum(row.deployment_id != collection.deployment_id for row, _ in self._rows(collection).values())
 
-    def records(self, name: str) -> Iterator[Mapping[str, Any]]:
+    def records(self, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if name in self.others:
-            yield from self.others[name]
+            yield from sorted(self.others[name].items())
         elif name in self.rows:
             for passage_id, (row, _) in sorted(self.rows[name].items()):
-                values = {field: getattr(row, field) for field in IndexRow.__dataclass_fields__}
+                values = {
+                    field: getattr(row, field) for field in IndexRow.__dataclass_fields__ if field != "passage_id"
+                }
                 ids = {field: str(value) for field, value in values.items() if isinstance(value, UUID)}
-                yield values | ids | {"passage_id": str(passage_id)}
+                yield str(passage_id), values | ids
         else:
             raise CollectionMissingError()
 

@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 
 from infra.local.milvus import EmbeddedMilvus
-from shared.domain import VECTOR_FIELDS, Collection, Filter, IndexRow, Metadata, Pair, Passage, Relation, Vectors
+from shared.domain import (
+    KEY_SPACE,
+    VECTOR_FIELDS,
+    Collection,
+    Filter,
+    IndexRow,
+    KeyRange,
+    Metadata,
+    Pair,
+    Passage,
+    Relation,
+    Vectors,
+)
 from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
 from shared.milvus import MilvusIndex
 from shared.ports import VectorIndex
@@ -192,6 +204,43 @@ def test_a_row_that_cannot_be_held_is_refused(index: VectorIndex, collection: Co
     with pytest.raises(RefusedRowError):
         index.upsert(collection, [(good, Vectors(short, short, short))])
     assert index.is_empty(collection, BOT)
+
+
+def test_a_stretch_of_keys_holds_what_is_stored_there(index: VectorIndex, collection: Collection) -> None:
+    rows = [row(collection) for _ in range(30)] + [row(collection, bot_id=uuid4())]
+    sent = fill(index, collection, rows)
+    written = {str(r.passage_id): (r.bot_id, r.row_hash, v.digest) for r, v in zip(rows, sent, strict=True)}
+    third = KEY_SPACE // 3
+    found = [
+        stored
+        for begin in range(0, KEY_SPACE, third)
+        for stored in index.stored(collection, KeyRange(begin, min(KEY_SPACE, begin + third)), limit=100)
+    ]
+    assert {stored.key: (stored.bot_id, stored.row_hash, stored.vector_digest) for stored in found} == written
+    assert len(found) == len(rows)
+    assert len(index.stored(collection, KeyRange(), limit=7)) == 7
+    assert len(index.stored(collection, KeyRange(), limit=100, bot_id=BOT)) == 30
+    assert index.stored(collection, KeyRange(), limit=100, bot_id=BOT, document_id=uuid4()) == []
+
+
+def test_rows_of_another_deployment_are_counted_and_not_seen(index: VectorIndex, collection: Collection) -> None:
+    mine, theirs = row(collection), row(replace(collection, deployment_id=uuid4()))
+    fill(index, collection, [mine, theirs])
+    assert index.count_foreign(collection) == 1
+    assert [stored.passage_id for stored in index.stored(collection, KeyRange(), limit=10)] == [mine.passage_id]
+
+
+def test_everything_in_a_collection_can_be_read_in_the_order_of_its_keys(
+    index: VectorIndex, collection: Collection
+) -> None:
+    rows = sorted((row(collection) for _ in range(20)), key=lambda each: each.passage_id)
+    fill(index, collection, rows)
+    records = list(index.records(collection.name))
+    assert [key for key, _ in records] == [str(each.passage_id) for each in rows]
+    assert records[0][1]["question"] == rows[0].question
+    assert not any(name.endswith("_vector") for name in records[0][1])
+    with pytest.raises(CollectionMissingError):
+        list(index.records("not_there"))
 
 
 def test_nothing_asked_is_nothing_found(index: VectorIndex, collection: Collection) -> None:
