@@ -39,10 +39,12 @@ WHOLE_BOT = {
     "snapshot_receipts": "a snapshot copies all receipts of the bot",
     "count_bot_documents": "it counts all documents of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
+    "change_progress": "before a bot moves, all of its passages are compared",
+    "has_markers": "a collection is left when none of the bot's markers is in it",
     "overview": "status counts the documents of every bot",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status"}
+FRAGMENTS = {"pair_filter", "live_membership", "document_status", "other_collections"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
