@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -83,6 +84,15 @@ def build(world: World, following: HashingEmbedder, bot: Bot | None = None, **ch
 def move(world: World, following: HashingEmbedder, bot: Bot | None = None, **changes: Any) -> bool:
     bot = bot or world.refreshed()
     return change_of(world, following, **changes).move(bot, target_of(world, following))
+
+
+def add_markers(world: World, following: HashingEmbedder, *, stretch: int = 100) -> int:
+    """Mark every passage for the next collection; returns how many were not before."""
+    target, before = target_of(world, following), world.changes.progress(world.bot, target_of(world, following))
+    after = UUID(int=0)
+    while last := world.changes.add_markers(world.bot, target, after=after, limit=stretch):
+        after = last
+    return before.unmarked - world.changes.progress(world.bot, target).unmarked
 
 
 def end_leases(world: World) -> None:
@@ -207,7 +217,7 @@ def test_a_passage_without_a_marker_keeps_the_bot_where_it_is(world: World, foll
     document_id = world.look("a.txt")
     world.changes.begin(world.refreshed(), target_of(world, following), settled_seconds=0)
     assert not world.changes.move(world.refreshed())
-    assert world.changes.add_markers(world.bot, target_of(world, following), 100) == 1
+    assert add_markers(world, following) == 1
     assert world.changes.move(world.refreshed())  # it answers nothing yet, so there is nothing to miss
     world.embedder = following
     assert document_id and world.deliver(document_id)
@@ -488,7 +498,7 @@ def test_a_delete_during_the_change_comes_to_its_final_receipt(
         assert build(world, following)
     else:
         world.changes.begin(world.bot, target, settled_seconds=0)
-        assert world.changes.add_markers(world.bot, target, 100) == 4
+        assert add_markers(world, following, stretch=3) == 4
     world.remove("goes.txt")  # by a process that has the old model only
     assert [receipt["state"] for receipt in world.delivery.receipts(world.bot.bot_id, 10)] == ["provisional"]
     world.sync(second_look_seconds=0)

@@ -180,7 +180,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
 def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     text, values_of = postgres._statement(name)
     defaults = _Defaulting(values)
-    if name in ("proven_passages", "unmarked_passages"):
+    if name in ("proven_passages", "unmarked_passages", "insert_next_markers"):
         defaults["after"] = UUID(int=1 << 100)
     if name in ("filtered_lexical_search", "matching_passages", "hydrate"):
         defaults["document_id"] = None
