@@ -34,6 +34,7 @@ from infra.packaging.dependencies import (
 from infra.packaging.pruning import add_stand_ins, prune
 from infra.packaging.target import MACHINES, Target
 from layers.model.build import RECORD, ensure_model, is_built
+from shared.embedder import read_model
 from shared.errors import LockstepError
 
 ROOT = Path(__file__).parent.parent
@@ -47,10 +48,17 @@ Say = Callable[[str], None]
 
 
 def build_package(
-    target: Target, out: Path, *, model: Path = MODEL, certificates: Path | None = None, say: Say = print
+    target: Target,
+    out: Path,
+    *,
+    model: Path = MODEL,
+    next_model: Path | None = None,
+    certificates: Path | None = None,
+    say: Say = print,
 ) -> list[Part]:
     """Build everything for one target below `out`; returns the layer and the functions.
 
+    `next_model` goes with it while bots move to another embedder.
     `certificates` is a file of authorities to trust, for a Postgres whose vendor is one itself.
     Raises PackagingError, also when a function with the layer is too large, and what ensure_model raises.
     """
@@ -62,6 +70,7 @@ def build_package(
         _place_dependencies(folder, parts, target, interpreter, say)
         _place_code(folder, parts, interpreter)
         _place_model(model, parts[LAYER].folder / "model")
+        _place_next_model(next_model, parts[LAYER].folder / "next-model")
         _place_certificates(certificates, parts[LAYER].folder / "certificates.pem")
         check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
         if not target.is_host:
@@ -137,6 +146,14 @@ def _place_model(model: Path, target: Path) -> None:
         shutil.copyfile(model / name, target / name)
 
 
+def _place_next_model(model: Path | None, target: Path) -> None:
+    if model is None:
+        shutil.rmtree(target, ignore_errors=True)
+        return
+    read_model(model)  # says what is wrong with it
+    _place_model(model, target)
+
+
 def _place_certificates(source: Path | None, target: Path) -> None:
     target.unlink(missing_ok=True)
     if source:
@@ -188,7 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for target in targets:
             parts = build_package(
-                target, options.out, model=options.model, certificates=options.certificates, say=_tell
+                target,
+                options.out,
+                model=options.model,
+                next_model=options.next_model,
+                certificates=options.certificates,
+                say=_tell,
             )
             print(f"\n{target.name}\n{table(parts)}\n")
     except LockstepError as error:
@@ -212,6 +234,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", type=Path, default=MODEL, metavar="FOLDER",
         help="the embedder: the default one is built there if it holds none (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--next-model", type=Path, metavar="FOLDER",
+        help="an embedder that bots are moving to: /opt/next-model in the cloud",
     )  # fmt: skip
     parser.add_argument(
         "--certificates", type=Path, metavar="FILE",

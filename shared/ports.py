@@ -419,8 +419,11 @@ class EmbedderChanges(Protocol):
         """Give the next collection up: it is left like a former one."""
         ...
 
-    def add_markers(self, bot: Bot, collection: Collection, limit: int) -> int:
-        """Want passages delivered there that nobody was told of yet; returns how many."""
+    def add_markers(self, bot: Bot, collection: Collection, *, after: UUID, limit: int) -> UUID | None:
+        """Want a stretch of the bot's passages delivered there too, in the order of their ids, those up to `after` left out.
+
+        Returns the last of the stretch; None at the end. What somebody else is changing is left to another pass.
+        """
         ...
 
     def retry(self, bot: Bot, collection: Collection) -> int:

@@ -72,8 +72,10 @@ class Reembed:
                 return False
 
     def _mark(self, view: Bot) -> None:
-        while self.changes.add_markers(view, view.collection, MARKERS_AT_ONCE):
+        after = UUID(int=0)
+        while last := self.changes.add_markers(view, view.collection, after=after, limit=MARKERS_AT_ONCE):
             step("reembed.markers-added")
+            after = last
 
     def _deliver(self, view: Bot) -> ChangeProgress:
         """Until nothing is left that can be delivered now. What another worker has claimed is waited for."""

@@ -44,11 +44,12 @@ class PostgresChanges:
 
         return self._client.transact(work)
 
-    def add_markers(self, bot: Bot, collection: Collection, limit: int) -> int:
-        key = _key(bot, collection)
-        return self._client.transact(
-            lambda tx: tx.execute("insert_next_markers", **key, limit=limit), timeout_seconds=LONG_TIMEOUT_SECONDS
+    def add_markers(self, bot: Bot, collection: Collection, *, after: UUID, limit: int) -> UUID | None:
+        row = self._client.transact(
+            lambda tx: tx.row("insert_next_markers", **_key(bot, collection), after=after, limit=limit),
+            timeout_seconds=LONG_TIMEOUT_SECONDS,
         )
+        return None if row is None else row["passage_id"]
 
     def retry(self, bot: Bot, collection: Collection) -> int:
         return self._client.transact(lambda tx: tx.execute("retry_markers", **_key(bot, collection)))

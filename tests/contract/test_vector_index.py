@@ -177,6 +177,24 @@ def test_creating_again_keeps_the_incarnation(index: VectorIndex, collection: Co
     assert index.create(collection, uuid4()) == first
 
 
+def test_a_collection_is_dropped_only_when_nothing_is_in_it(index: VectorIndex, collection: Collection) -> None:
+    fill(index, collection, [row(collection, bot_id=uuid4())])
+    (held,) = index.search(collection, BOT, vectors(1).question, fields=["question"], limit=1).values()
+    assert held == []
+    assert not index.drop_empty(collection)
+    assert index.incarnation(collection) is not None
+
+
+def test_an_empty_collection_is_dropped_and_can_come_again(index: VectorIndex, collection: Collection) -> None:
+    first = index.incarnation(collection)
+    assert index.drop_empty(collection)
+    assert index.incarnation(collection) is None
+    assert index.drop_empty(collection)
+    assert index.create(collection, uuid4()) != first
+    fill(index, collection, [row(collection)])
+    assert index.count(collection, BOT) == 1
+
+
 def test_another_deployment_or_embedder_is_refused(index: VectorIndex, collection: Collection) -> None:
     for other in (
         replace(collection, deployment_id=uuid4()),

@@ -25,6 +25,7 @@ from infra.packaging.dependencies import (
 )
 from infra.packaging.target import Target
 from layers.model.build import DownloadError
+from shared.embedder import read_model
 from tests.conftest import ROOT
 from tests.infra.imports import import_failures, reachable_imports
 from tests.infra.packaged import Package
@@ -116,9 +117,14 @@ def test_what_is_in_it_is_what_is_pinned(package: Package) -> None:
 def test_a_second_build_makes_the_same_and_a_third_only_what_has_changed(
     parts: dict[str, Part], model_folder: Path, tmp_path: Path
 ) -> None:
-    def build(certificates: Path | None = None) -> dict[str, str]:
+    def build(certificates: Path | None = None, next_model: Path | None = None) -> dict[str, str]:
         made = build_package(
-            Target.host(), out, model=model_folder, certificates=certificates, say=lambda message: None
+            Target.host(),
+            out,
+            model=model_folder,
+            next_model=next_model,
+            certificates=certificates,
+            say=lambda message: None,
         )
         return {part.name: content_digest(part.folder) for part in made}
 
@@ -132,6 +138,10 @@ def test_a_second_build_makes_the_same_and_a_third_only_what_has_changed(
     build(authorities)
     changed = {name for name, time in times().items() if before.get(name) != time}
     assert changed == {f"{Target.host().name}/{name}" for name in ("lock", "layer/certificates.pem")}
+    build(next_model=model_folder)
+    assert read_model(out / Target.host().name / "layer" / "next-model") == read_model(model_folder)
+    build()
+    assert not (out / Target.host().name / "layer" / "next-model").exists()
 
 
 def test_the_table_tells_what_each_part_weighs(parts: dict[str, Part]) -> None:

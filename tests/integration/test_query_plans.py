@@ -39,11 +39,13 @@ WHOLE_BOT = {
     "snapshot_receipts": "a snapshot copies all receipts of the bot",
     "count_bot_documents": "it counts all documents of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
+    "change_progress": "before a bot moves, all of its passages are compared",
+    "has_markers": "a collection is left when none of the bot's markers is in it",
     "overview": "status counts the documents of every bot",
     "gauges": "they are of the whole deployment",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status", "waiting_since"}
+FRAGMENTS = {"document_status", "live_membership", "other_collections", "pair_filter", "waiting_since"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -184,7 +186,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
 def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     text, values_of = postgres._statement(name)
     defaults = _Defaulting(values)
-    if name == "unmarked_passages":
+    if name in ():
         defaults["after"] = UUID(int=1 << 100)
     if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
         defaults["document_id"] = None

@@ -33,23 +33,23 @@ update bots set former_collection_id = null, changed_at = clock_timestamp(), upd
 where bot_id = :bot_id and former_collection_id = :collection_id;
 
 -- name: insert_next_markers
--- For a stretch of what has none in the next collection yet. A marker that is being changed is left to the next stretch, so
--- that none is made for a passage that has just died.
-with unmarked as (
+-- For a stretch of passages, in the order of their ids; answers with the last of them. A marker that is being changed is left
+-- out, so that none is made for a passage that has just died.
+with stretch as (
     select k.passage_id, k.document_id, k.since_generation, k.row_hash
     from markers k
     join bots b on b.bot_id = k.bot_id
-    where k.bot_id = :bot_id and b.bot_id = :bot_id and k.collection_id = b.collection_id and k.wanted = 'present'
-      and not exists (
-          select from markers n
-          where n.bot_id = :bot_id and n.passage_id = k.passage_id and n.collection_id = :collection_id
-      )
+    where k.bot_id = :bot_id and b.bot_id = :bot_id and k.passage_id > :after and k.collection_id = b.collection_id
+      and k.wanted = 'present'
+    order by k.passage_id
     limit :limit
     for share of k skip locked
+), inserted as (
+    insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, row_hash)
+    select :bot_id, passage_id, :collection_id, document_id, since_generation, row_hash from stretch
+    on conflict do nothing
 )
-insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, row_hash)
-select :bot_id, passage_id, :collection_id, document_id, since_generation, row_hash from unmarked
-on conflict do nothing;
+select passage_id from stretch order by passage_id desc limit 1;
 
 -- name: retry_markers
 -- Whatever could not be delivered to that collection is tried again, and at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from uuid import UUID
 
 from shared.catalog.changes import check_begin
 from shared.domain import Bot, ChangeProgress, Collection, Wanted
@@ -40,15 +41,16 @@ class InMemoryChanges:
         return self._state.current(rows.bot)
 
     @atomic
-    def add_markers(self, bot: Bot, collection: Collection, limit: int) -> int:
+    def add_markers(self, bot: Bot, collection: Collection, *, after: UUID, limit: int) -> UUID | None:
         rows = self._state.rows(bot)
         there = rows.markers_in(collection)
-        added = list(islice(_unmarked(rows, collection), limit))
-        for marker in added:
+        following = sorted(m.passage_id for m in rows.markers.values() if m.wanted == Wanted.PRESENT)
+        stretch = list(islice((passage_id for passage_id in following if passage_id > after), limit))
+        for marker in (rows.markers[passage_id] for passage_id in stretch if passage_id not in there):
             there[marker.passage_id] = MarkerRow(
                 marker.passage_id, marker.document_id, marker.since, marker.row_hash, None
             )
-        return len(added)
+        return stretch[-1] if stretch else None
 
     @atomic
     def retry(self, bot: Bot, collection: Collection) -> int:
