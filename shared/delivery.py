@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from shared.domain import VECTOR_FIELDS, Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
 from shared.errors import CollectionMissingError, LockstepError, MismatchError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
+from shared.steps import step
 from shared.telemetry import logger
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ class Delivery:
         flipped = self.catalog.flip(bot, document_id)
         if flipped:
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
-        if flipped or self.catalog.finish_deletion(bot, document_id):
+        if flipped:
+            return True
+        if self.catalog.finish_deletion(bot, document_id):
+            step("receipt.provisional-given")
             return True
         if object_key := self.catalog.waiting_object(bot, document_id):
             self.hints.object_changed(object_key)

@@ -57,6 +57,9 @@ class Settings(BaseModel):
     llm_timeout_seconds: float = Field(default=20.0, gt=0)
 
     max_object_mb: int = Field(default=200, gt=0, description="a larger object is rejected")
+    log_retention_days: int = Field(
+        default=90, ge=2, description="how long questions are kept, with their answers and who asked; the figures stay"
+    )
 
     @property
     def backs_objects_up(self) -> bool:

@@ -13,10 +13,12 @@ from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from shared.catalog.deletion import PostgresDeletions
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
+    from shared.ledger import DeletionLedger
     from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
 
@@ -98,6 +100,19 @@ def delivery_catalog() -> PostgresDelivery:
     from shared.catalog.delivery import PostgresDelivery
 
     return PostgresDelivery(postgres())
+
+
+@Once
+def deletions() -> PostgresDeletions:
+    from shared.catalog.deletion import PostgresDeletions
+
+    return PostgresDeletions(postgres())
+
+
+def ledger() -> DeletionLedger:
+    from shared.ledger import DeletionLedger
+
+    return DeletionLedger(bucket=bucket(), catalog=deletions(), registry=registry(), hints=hints())
 
 
 @Once

@@ -10,14 +10,17 @@ from uuid import UUID, uuid4
 from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
+from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
 from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
+from shared.ledger import DeletionLedger
 from shared.milvus import MilvusIndex
 from shared.ports import (
+    DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
     Embedder,
@@ -34,6 +37,8 @@ from shared.testing import (
     InMemoryVectorIndex,
     RecordingHints,
 )
+from shared.testing.catalog.deletion import InMemoryDeletions
+from shared.testing.catalog.registry import InMemoryRegistry
 
 FOREVER = 3600.0
 
@@ -46,6 +51,7 @@ class World:
     documents: DocumentCatalog
     delivery: DeliveryCatalog
     reading: ReadingCatalog
+    deletions: DeletionCatalog
     index: VectorIndex
     embedder: Embedder = field(default_factory=HashingEmbedder)
     objects: ObjectStore = field(default_factory=InMemoryObjectStore)
@@ -77,7 +83,7 @@ class World:
         self.ingest(name)
 
     def look(self, name: str) -> UUID | None:
-        ingest = Ingest(self.documents, self.objects, self.embedder, max_object_bytes=50_000_000)
+        ingest = Ingest(self.documents, self.objects, self.embedder, max_object_bytes=50_000_000, ledger=self.ledger())
         return ingest.look_at(self.refreshed(), self.key(name))
 
     def ingest(self, name: str) -> None:
@@ -87,21 +93,27 @@ class World:
     def deliver(self, *document_ids: UUID) -> bool:
         return self.carrier().run(self.refreshed(), document_ids)
 
+    def ledger(self) -> DeletionLedger:
+        return DeletionLedger(self.objects, self.deletions, self.registry, self.hints)
+
     def carrier(self) -> Delivery:
         return Delivery(self.registry, self.delivery, self.index, self.embedder, self.hints, self.time_left)
 
-    def sync(self, *, second_look_seconds: float = 1200.0) -> bool:
+    def sync(self, *, second_look_seconds: float = 1200.0, log_retention_days: int = 90) -> bool:
         sync = Sync(
-            self.registry,
-            self.documents,
-            self.delivery,
-            self.reading,
-            self.index,
-            lambda: self.embedder,
-            self.objects,
-            self.hints,
-            self.time_left,
-            second_look_seconds,
+            registry=self.registry,
+            documents=self.documents,
+            catalog=self.delivery,
+            reading=self.reading,
+            index=self.index,
+            embedder=lambda: self.embedder,
+            bucket=self.objects,
+            hints=self.hints,
+            time_left=self.time_left,
+            deletions=self.deletions,
+            ledger=self.ledger(),
+            log_retention_days=log_retention_days,
+            second_look_seconds=second_look_seconds,
         )
         return sync.run()
 
@@ -125,11 +137,14 @@ class World:
 def memory_world(**changes: object) -> World:
     """Over twins alone."""
     catalog = InMemoryCatalog()
+    if isinstance(registry := changes.get("registry"), InMemoryRegistry):
+        changes = {"deletions": InMemoryDeletions(registry.state), **changes}  # of the same catalog
     ports: Mapping[str, object] = {
         "registry": catalog.registry,
         "documents": catalog.documents,
         "delivery": catalog.delivery,
         "reading": catalog.reading,
+        "deletions": catalog.deletions,
         "index": InMemoryVectorIndex(),
     }
     return World(**{**ports, **changes})  # type: ignore[arg-type]
@@ -144,6 +159,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "documents": PostgresDocuments(client),
         "delivery": PostgresDelivery(client),
         "reading": PostgresReading(client),
+        "deletions": PostgresDeletions(client),
         "index": MilvusIndex(milvus_uri),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]

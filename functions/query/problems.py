@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.models import Problem
 from shared.errors import (
+    BehindError,
     CircuitOpenError,
     CollectionMissingError,
     ConfigurationError,
@@ -39,6 +40,7 @@ _STATUS: tuple[tuple[type[LockstepError], int, str], ...] = (
     (CircuitOpenError, 503, "A store is away"),
     (StoreUnavailableError, 503, "A store is away"),
     (CollectionMissingError, 503, "The index is being rebuilt"),
+    (BehindError, 503, "Deletes are being made again"),
     (LeasedError, 503, "Busy"),
     (ConfigurationError, 500, "Not configured"),
     (MismatchError, 500, "Parts do not belong together"),

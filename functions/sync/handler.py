@@ -25,6 +25,9 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         bucket=wiring.bucket(),
         hints=wiring.hints(),
         time_left=time_left,
+        deletions=wiring.deletions(),
+        ledger=wiring.ledger(),
+        log_retention_days=wiring.settings().log_retention_days,
     )
     is_finished = sync.run()
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait

@@ -63,7 +63,9 @@ class Deployment:
             report=lambda message: None,
         ).take()
 
-    def restore(self, manifest: Manifest, only: list[str] | None = None) -> list[str]:
+    def restore(
+        self, manifest: Manifest, only: list[str] | None = None, *, brings_back_deleted_bots: bool = False
+    ) -> list[str]:
         restore = Restore(
             registry=self.world.registry,
             documents=self.world.documents,
@@ -76,6 +78,8 @@ class Deployment:
             collection=self.world.collection,
             time_left=lambda: 3600.0,
             report=lambda message: None,
+            ledger=self.world.ledger(),
+            brings_back_deleted_bots=brings_back_deleted_bots,
         )
         return [bot.slug for bot in restore.run(manifest, only)]
 

@@ -24,7 +24,7 @@ from shared.postgres import PostgresClient, Transaction
 from tests.conftest import TEMPLATE
 
 BOTS, DOCUMENTS, PAIRS_PER_DOCUMENT = 5, 5_000, 2
-SMALL_TABLES = {"bots", "collections", "deployments", "claims", "schema_migrations"}
+SMALL_TABLES = {"bots", "collections", "deployments", "claims", "ledger_positions", "schema_migrations"}
 # Statements whose purpose is to touch all rows of one bot, or rows that they are handed.
 WHOLE_BOT = {
     "snapshot_documents": "a snapshot copies all documents of the bot",
@@ -37,12 +37,13 @@ WHOLE_BOT = {
     "snapshot_analytics": "a snapshot copies all figures of the bot",
     "snapshot_tombstones": "a snapshot copies all tombstones of the bot",
     "snapshot_receipts": "a snapshot copies all receipts of the bot",
-    "count_bot_documents": "it counts all documents of the bot",
+    "count_bot_documents": "it counts all rows of the bot, for its receipt",
+    "remains_of_bot": "it counts all rows that are left of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
     "overview": "status counts the documents of every bot",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status"}
+FRAGMENTS = {"pair_filter", "live_membership", "document_status", "told_receipt"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -93,6 +94,11 @@ from generate_series(1, 5000) n;
 insert into tombstones (tombstone_id, kind, bot_id, document_id, swept_at)
 select gen_random_uuid(), 'document', '{bot}', gen_random_uuid(), case when n % 50 = 0 then null else now() end
 from generate_series(1, 2000) n;
+insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, generation)
+select gen_random_uuid(), 'pair', '{bot}', md5('{bot}d' || n)::uuid, md5('{bot}q' || n || '-1')::uuid, 1
+from generate_series(1, 20) n;
+insert into ledger_entries (bot_id, entry) select '{bot}', lpad(n::text, 15, '0') || '-0a0b0c0d0e0f' from generate_series(1, 2000) n;
+insert into ledger_positions (bot_id, settled) values ('{bot}', lpad('1', 15, '0') || '-0a0b0c0d0e0f');
 insert into receipts (tombstone_id, bot_id, state, counts)
 select tombstone_id, bot_id, case when random() < 0.02 then 'provisional' else 'final' end, '{{}}'
 from tombstones where bot_id = '{bot}' and swept_at is not null;
@@ -156,6 +162,12 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "progress": "{}",
         "index_params": "{}",
         "citations": "[]",
+        "citation": '[{"qa_id": "x"}]',
+        "verified": "{}",
+        "more": "{}",
+        "qa_id": known("q", 7),
+        "entry": "000000000000100-0a0b0c0d0e0f",
+        "entries": ["000000000000100-0a0b0c0d0e0f", "000000000009999-0a0b0c0d0e0f"],
         "incarnation": INCARNATION,
     }
     for integer in (
@@ -168,6 +180,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "size",
         "feedback",
         "max_attempts",
+        "days",
     ):
         values[integer] = 1
     for number in ("lease_seconds", "seconds", "age_seconds"):
