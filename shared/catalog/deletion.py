@@ -43,9 +43,15 @@ class PostgresDeletions:
     def apply(self, bot: Bot, deletion: Deletion) -> bool:
         def work(tx: Transaction) -> bool:
             tx.value("share_bot", bot_id=bot.bot_id)
-            is_there = _bury(tx, bot, deletion)
-            tx.execute("record_entry", bot_id=bot.bot_id, entry=deletion.entry)
-            return is_there
+            # The document first, as a removal does it: the other way round the two could wait for each other.
+            document = tx.row("lock_document", bot_id=bot.bot_id, document_id=deletion.document_id)
+            is_new = tx.execute("record_entry", bot_id=bot.bot_id, entry=deletion.entry)
+            if not is_new or document is None or document["deleted_at"] is not None:
+                return False
+            if deletion.kind == "pair":
+                return _bury_pair(tx, document, deletion)
+            bury_document(tx, document)
+            return True
 
         return self._client.transact(work, timeout_seconds=STAGE_TIMEOUT_SECONDS)
 
@@ -101,18 +107,6 @@ class PostgresDeletions:
         if found is None:
             raise NotFoundError(f"There is no receipt {tombstone_id}: it is given when everything is swept.")
         return found
-
-
-def _bury(tx: Transaction, bot: Bot, deletion: Deletion) -> bool:
-    """Whether there was something to bury."""
-    key = {"bot_id": bot.bot_id, "document_id": deletion.document_id}
-    document = tx.row("lock_document", **key)
-    if document is None or document["deleted_at"] is not None:
-        return False
-    if deletion.kind == "pair":
-        return _bury_pair(tx, document, deletion)
-    bury_document(tx, document)
-    return True
 
 
 def _bury_pair(tx: Transaction, document: Row, deletion: Deletion) -> bool:

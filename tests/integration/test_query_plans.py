@@ -40,6 +40,7 @@ WHOLE_BOT = {
     "count_bot_documents": "it counts all rows of the bot, for its receipt",
     "remains_of_bot": "it counts all rows that are left of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
+    "drop_entries_of_bot": "it removes all that was followed of the bot's deletes",
     "overview": "status counts the documents of every bot",
 }
 INCARNATION = UUID(int=1)
@@ -97,7 +98,8 @@ from generate_series(1, 2000) n;
 insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, generation)
 select gen_random_uuid(), 'pair', '{bot}', md5('{bot}d' || n)::uuid, md5('{bot}q' || n || '-1')::uuid, 1
 from generate_series(1, 20) n;
-insert into ledger_entries (bot_id, entry) select '{bot}', lpad(n::text, 15, '0') || '-0a0b0c0d0e0f' from generate_series(1, 2000) n;
+insert into ledger_entries (bot_id, entry)
+select '{bot}', lpad(n::text, 15, '0') || '-0a0b0c0d0e0f' from generate_series(1, 2000) n;
 insert into ledger_positions (bot_id, settled) values ('{bot}', lpad('1', 15, '0') || '-0a0b0c0d0e0f');
 insert into receipts (tombstone_id, bot_id, state, counts)
 select tombstone_id, bot_id, case when random() < 0.02 then 'provisional' else 'final' end, '{{}}'

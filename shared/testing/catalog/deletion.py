@@ -17,7 +17,7 @@ class InMemoryDeletions:
     """The deletion ledger as the catalog knows it, and what is left behind a delete."""
 
     def __init__(self, state: CatalogState) -> None:
-        self._state = state
+        self.state = self._state = state
 
     @property
     def connections(self) -> int:
@@ -34,6 +34,8 @@ class InMemoryDeletions:
     @atomic
     def apply(self, bot: Bot, deletion: Deletion) -> bool:
         rows = self._state.bots[bot.bot_id]
+        if deletion.entry in rows.ledger_entries:
+            return False
         rows.ledger_entries.add(deletion.entry)
         document = rows.documents.get(deletion.document_id) if deletion.document_id else None
         if document is None or document.tombstone_id is not None:
