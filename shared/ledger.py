@@ -14,13 +14,14 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from shared.domain import Bot, Deletion
+from shared.domain import Bot, Deletion, LivePair
 from shared.errors import BehindError, LockstepError, NotFoundError
 from shared.ports import DeletionCatalog, Hints, ObjectStore, Registry
 from shared.steps import step
@@ -28,6 +29,7 @@ from shared.telemetry import logger
 
 KINDS = ("document", "pair", "bot")
 PREFIX = ".lockstep/ledger/"  # no bot's prefix begins with a dot
+READS_AT_ONCE = 8
 WRITE_SECONDS = 60.0  # an entry that took longer to write is written again, with a number of its own time
 _ENTRY = re.compile(r"[0-9]{15}-[0-9a-f]{12}")
 SETTLE_SECONDS = (
@@ -90,6 +92,12 @@ class DeletionLedger:
         step("delete.bot-buried")
         return deleted
 
+    def delete_pair(self, bot: Bot, pair: LivePair) -> None:
+        """A pair goes out of the file that it stands in with others, until a later version of the file brings it again."""
+        deletion = self.append(bot, "pair", document_id=pair.document_id, qa_id=pair.qa_id, generation=pair.generation)
+        self.catalog.apply(bot, deletion)
+        step("delete.pair-buried")
+
     # Following
 
     def catch_up(self, bot: Bot, *, at_most: int | None = None) -> int:
@@ -98,8 +106,8 @@ class DeletionLedger:
         Raises BehindError if more than `at_most` were missing, NotFoundError if the bot itself is among the deleted.
         """
         missing = self._missing(bot)
-        for entry in missing[:at_most]:
-            self.apply(bot, self.read(bot.slug, entry))
+        for deletion in self._read_all(bot.slug, missing[:at_most]):
+            self.apply(bot, deletion)
         if at_most is not None and len(missing) > at_most:
             raise BehindError(f"{len(missing) - at_most} deletes of {bot.slug!r} have yet to be made again.")
         return len(missing)
@@ -131,15 +139,25 @@ class DeletionLedger:
 
     # Reading
 
-    def deletions(self, slug: str, *, after: str = "") -> list[Deletion]:
+    def deletions(self, slug: str, *, since: datetime | None = None) -> list[Deletion]:
         """Every delete of the bots of that slug, in the order of their numbers."""
-        return [self.read(slug, entry) for entry in self._entries(slug, after=after)]
+        after = f"{int(since.timestamp() * 1000):015}" if since else ""
+        return list(self._read_all(slug, self._entries(slug, after=after)))
 
-    def read(self, slug: str, entry: str) -> Deletion:
-        """Raises LockstepError for what is no entry: nobody can tell what was deleted then."""
+    def is_empty(self) -> bool:
+        """Whether nothing was ever deleted."""
+        return next(self.bucket.list(PREFIX), None) is None
+
+    def _read_all(self, slug: str, entries: Sequence[str]) -> Iterator[Deletion]:
+        if entries:
+            with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="deletion-ledger") as pool:
+                yield from pool.map(lambda entry: self._read(slug, entry), entries)
+
+    def _read(self, slug: str, entry: str) -> Deletion:
+        """Raises LockstepError for what cannot be read: nobody can tell what was deleted then."""
         version = self.bucket.head(_key(slug, entry))
         if version is None:
-            raise NotFoundError(f"The entry {entry} has left the deletion ledger of {slug!r}.")
+            raise LockstepError(f"The entry {entry} has gone from the deletion ledger of {slug!r}: bring it back.")
         with self.bucket.open(version) as file:
             content = file.read()
         try:
@@ -152,11 +170,6 @@ class DeletionLedger:
         keys = (version.key for version in self.bucket.list(_prefix(slug), after=start))
         names = (key.removeprefix(_prefix(slug)).removesuffix(".json") for key in keys)
         return [name for name in names if name != after and _ENTRY.fullmatch(name)]
-
-
-def newest_bot_deletion(deletions: Sequence[Deletion]) -> Deletion | None:
-    """The last time that a bot of the slug was deleted."""
-    return next((deletion for deletion in reversed(deletions) if deletion.kind == "bot"), None)
 
 
 def _deletion(record: dict[str, Any]) -> Deletion:

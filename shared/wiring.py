@@ -197,6 +197,7 @@ def warm_up() -> None:
 
 
 def _open_all() -> None:
-    for open_one in (embedder, lambda: index().ping(), lambda: reading().ping()):
+    stores = (lambda: index().ping(), lambda: reading().ping(), lambda: ledger().is_empty())
+    for open_one in (embedder, *stores):
         with suppress(LockstepError):
             open_one()

@@ -16,7 +16,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot, Buried, Collection
 from shared.errors import ConflictError, LockstepError, NotFoundError
 from shared.hints import NoHints
-from shared.ledger import DeletionLedger, newest_bot_deletion
+from shared.ledger import DeletionLedger
 from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
 from shared.steps import step
 
@@ -60,8 +60,8 @@ class Restore:
     def _refuse_deleted(self, chosen: Sequence[BotManifest], created_at: datetime) -> None:
         """Raises ConflictError for a bot that somebody deleted after the snapshot."""
         for bot in chosen:
-            deleted = newest_bot_deletion(self.ledger.deletions(bot.slug))
-            if deleted and (deleted.deleted_at > created_at or str(deleted.bot_id) == bot.bot_id):
+            since = self.ledger.deletions(bot.slug, since=created_at)
+            if deleted := next((deletion for deletion in since if deletion.kind == "bot"), None):
                 raise ConflictError(
                     f"{bot.slug!r} was deleted at {deleted.deleted_at:%Y-%m-%d %H:%M:%S}, after this snapshot, and what is "
                     "deleted stays deleted. To have it again nevertheless, restore with --bring-back-deleted-bots."
@@ -89,8 +89,8 @@ class Restore:
 
     def _deleted_objects(self, bot: Bot, deleted: Sequence[Buried], created_at: datetime) -> set[str]:
         """Keys that must not be filled again: what lies under one becomes a new document, which the ledger does not know."""
-        later = (deletion for deletion in self.ledger.deletions(bot.slug) if deletion.deleted_at > created_at)
-        keys = {deletion.object_key for deletion in later if deletion.kind == "document"}
+        since = self.ledger.deletions(bot.slug, since=created_at)
+        keys = {deletion.object_key for deletion in since if deletion.kind == "document"}
         return {key for key in keys | {each.object_key for each in deleted if each.kind == "document"} if key}
 
     def _deliver(self, bot: Bot, manifest: BotManifest, restore_id: str) -> None:

@@ -246,9 +246,8 @@ def test_a_pair_of_a_file_goes_from_every_generation_and_its_neighbours_stay(wor
     world.put("faq.csv", FAQ.replace("Nine", "Ten"))
     bot, gone = world.refreshed(), qa_id(world, "When is it open?")
     pair = world.deletions.live_pair(bot, gone)
-    deletion = world.ledger().append(bot, "pair", document_id=pair.document_id, qa_id=gone, generation=pair.generation)
-    assert world.deletions.apply(bot, deletion)
-    assert not world.deletions.apply(bot, deletion)
+    world.ledger().delete_pair(bot, pair)
+    assert not world.deletions.apply(bot, entries(world)[-1])
     assert "From ten to six." not in world.answers("When is it open?")
     assert "Ten euros." in world.answers("What does a ticket cost?")
     assert world.delivery.receipts(bot.bot_id, 10) == []
