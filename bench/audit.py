@@ -47,7 +47,8 @@ def _audit(world: World) -> float:
     world.registry.save_progress(lease, holder, {})
     opened: set[UUID] = set()
     begin = time.monotonic()
-    audit = Audit(world.registry, comparer, Healer(world.delivery, world.index), lambda: 3600.0, holder)
+    healer = Healer(world.delivery, world.index)
+    audit = Audit(world.registry, comparer, healer, world.operations, lambda: 3600.0, holder)
     assert audit.audit_collection(world.refreshed().collection, opened)
     return time.monotonic() - begin
 

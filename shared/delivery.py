@@ -26,6 +26,7 @@ from shared.domain import (
 )
 from shared.errors import CollectionMissingError, EmbedderMismatchError, LockstepError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
+from shared.steps import step
 from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
@@ -95,7 +96,10 @@ class Delivery:
         if flipped:
             count("flips")
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
-        if flipped or self.catalog.finish_deletion(bot, document_id):
+        if flipped:
+            return True
+        if self.catalog.finish_deletion(bot, document_id):
+            step("receipt.provisional-given")
             return True
         if object_key := self.catalog.waiting_object(bot, document_id):
             self.hints.object_changed(object_key)

@@ -116,6 +116,7 @@ class Observation:
     epoch: int
     seen_version: str | None  # the last version that was accepted or rejected
     seen_hash: str | None  # sha256 of the content that is live or building
+    is_known: bool = False  # something of it was seen or written before: its removal is a delete
 
 
 # Content
@@ -411,6 +412,44 @@ class ChangeProgress:
     @property
     def is_complete(self) -> bool:
         return self.proven == self.passages and self.unmarked == 0
+
+
+# Deletes
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One entry of the deletion ledger. What it names is deleted, in whatever catalog it turns up again."""
+
+    entry: str  # its name in the ledger
+    kind: str  # "document", "pair" or "bot"
+    bot_id: UUID
+    slug: str
+    deleted_at: datetime
+    document_id: UUID | None = None
+    object_key: str | None = None
+    qa_id: UUID | None = None
+    generation: int | None = None  # of a pair, which keeps its id: deleted up to this one
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """What has a tombstone that is younger than its bot."""
+
+    kind: str
+    object_key: str | None
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class LivePair:
+    """Where a pair stands that answers."""
+
+    qa_id: UUID
+    document_id: UUID
+    object_key: str
+    generation: int
+    is_alone: bool  # it is all that its object holds
 
 
 # Questions

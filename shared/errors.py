@@ -94,5 +94,12 @@ class CollectionMissingError(LockstepError):
     retryable = True
 
 
+class BehindError(LockstepError):
+    """The catalog is older than the deletion ledger: what was deleted since is being deleted again."""
+
+    retryable = True
+    retry_after_seconds: ClassVar[float] = 2.0
+
+
 class RefusedRowError(LockstepError):
     """The index refuses what it was given; giving it again will not help."""

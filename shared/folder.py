@@ -28,7 +28,7 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 class FolderObjectStore:
     """The port `ObjectStore`. A version is told by size, time and inode: the content is not read to know it.
 
-    Files and folders whose name begins with a dot are not objects.
+    Files and folders whose name begins with a dot are not objects, but for those that are asked for by that name.
     """
 
     def __init__(self, root: Path, *, upload_url: str = "", signing_key: bytes = b"") -> None:
@@ -98,7 +98,7 @@ class FolderObjectStore:
             self._path(key).unlink()
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
-        keys = (key for key in self._keys() if key.startswith(prefix) and key.encode() > after.encode())
+        keys = (key for key in self._keys(prefix) if key.startswith(prefix) and key.encode() > after.encode())
         for key in sorted(keys, key=str.encode):
             if version := self.head(key):
                 yield version
@@ -123,16 +123,23 @@ class FolderObjectStore:
 
     def key_of(self, path: Path) -> str | None:
         """The key of a file below the folder; None if it is not an object."""
-        parts = path.relative_to(self.root).parts
+        return self._key_below(self.root, path, "")
+
+    @staticmethod
+    def _key_below(top: Path, path: Path, prefix: str) -> str | None:
+        parts = path.relative_to(top).parts
         if any(part.startswith(".") or not _is_unicode(part) for part in parts):
             return None
-        return unicodedata.normalize("NFC", "/".join(parts))
+        return prefix + unicodedata.normalize("NFC", "/".join(parts))
 
-    def _keys(self) -> Iterator[str]:
-        for folder, folders, files in os.walk(self.root):
+    def _keys(self, prefix: str) -> Iterator[str]:
+        """The keys in the folder that the prefix names, and below it."""
+        inside = prefix.rpartition("/")[0]
+        top = self._path(inside) if inside else self.root
+        for folder, folders, files in os.walk(top):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
-                if key := self.key_of(Path(folder) / name):
+                if key := self._key_below(top, Path(folder) / name, f"{inside}/" if inside else ""):
                     yield key
 
     def _path(self, key: str) -> Path:

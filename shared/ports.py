@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         Accepted,
         Bot,
         BotSettings,
+        Buried,
         Candidate,
         ChangeProgress,
         Claim,
         Collection,
+        Deletion,
         DocumentStatus,
         EmbedderModel,
         Evidence,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         Gauges,
         IndexRow,
         KeyRange,
+        LivePair,
         MarkerState,
         ObjectVersion,
         Observation,
@@ -220,8 +223,11 @@ class Registry(Protocol):
 
     def bots(self) -> list[Bot]: ...
 
-    def delete_bot(self, slug: str) -> Bot:
-        """Answers stop with it; what is behind the bot is removed by sync. Raises NotFoundError."""
+    def delete_bot(self, slug: str, entry: str | None = None) -> Bot:
+        """Answers stop with it; what is behind the bot is removed by sync. Raises NotFoundError.
+
+        `entry` is where the ledger has it. With an entry, a bot that is being deleted already is deleted again.
+        """
         ...
 
     def deleting_bots(self) -> list[Bot]: ...
@@ -268,8 +274,8 @@ class DocumentCatalog(Protocol):
 
     def reject(self, observation: Observation, version: ObjectVersion, reason: str) -> None: ...
 
-    def remove(self, observation: Observation) -> None:
-        """The object is gone: its answers stop with this."""
+    def remove(self, observation: Observation, entry: str | None = None) -> None:
+        """The object is gone: its answers stop with this. `entry` is where the ledger has it. Raises SupersededError."""
         ...
 
     def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
@@ -380,7 +386,10 @@ class DeliveryCatalog(Protocol):
         ...
 
     def finish_deletion(self, bot: Bot, document_id: UUID) -> bool:
-        """Give the provisional receipt of a deleted document of which nothing is left."""
+        """Give the provisional receipts of a deleted document, or of deleted pairs, of which nothing is left.
+
+        Returns whether a document ended with it.
+        """
         ...
 
     def waiting_object(self, bot: Bot, document_id: UUID) -> str | None:
@@ -388,18 +397,73 @@ class DeliveryCatalog(Protocol):
         ...
 
     def receipts_to_finish(self, limit: int, age_seconds: float) -> Sequence[Mapping[str, Any]]:
-        """Provisional receipts of at least that age: tombstone_id, kind, bot_id, document_id."""
+        """Provisional receipts of at least that age: tombstone_id, kind, bot_id, document_id, qa_id, generation."""
         ...
 
     def absent_passages(self, bot_id: UUID, document_id: UUID) -> list[UUID]: ...
 
-    def finish_receipt(self, tombstone_id: UUID) -> None: ...
+    def finish_receipt(self, tombstone_id: UUID, verified: Mapping[str, Any]) -> None:
+        """Make it final, with what the second look counted behind the delete."""
+        ...
 
     def forget_old_absent(self, bot: Bot, age_seconds: float) -> None:
         """Drop markers that were proven absent so long ago that no stalled worker can bring their rows back."""
         ...
 
-    def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]: ...
+    def receipts(self, bot_id: UUID, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The newest first."""
+        ...
+
+
+class DeletionCatalog(Protocol):
+    """How far the catalog has followed the deletion ledger, and what is left behind a delete."""
+
+    @property
+    def connections(self) -> int:
+        """Grows with every new connection: what answers now may be another store than before, or an older one."""
+        ...
+
+    def settled(self, bot: Bot) -> str:
+        """The entry up to which all are applied, and below which none can come any more; empty at first."""
+        ...
+
+    def unapplied(self, bot: Bot, entries: Sequence[str]) -> list[str]:
+        """Which of those entries the catalog has not applied, in their order."""
+        ...
+
+    def apply(self, bot: Bot, deletion: Deletion) -> bool:
+        """Stop the answers of what the entry names, if it is there; returns whether it was. A repetition does nothing."""
+        ...
+
+    def settle(self, bot: Bot, entry: str) -> None: ...
+
+    def buried(self, bot: Bot) -> Sequence[Buried]:
+        """What was deleted since the bot came, which for a restored one is after its restore began."""
+        ...
+
+    def live_pair(self, bot: Bot, qa_id: UUID) -> LivePair:
+        """Raises NotFoundError."""
+        ...
+
+    def remains(self, receipt: Mapping[str, Any]) -> dict[str, int]:
+        """How many rows the catalog still has of what was deleted, by table."""
+        ...
+
+    def scrub_logs(self, receipt: Mapping[str, Any]) -> int:
+        """Take the words out of answers that rest on what was deleted; returns how many those were."""
+        ...
+
+    def bot_id(self, slug: str) -> UUID:
+        """Of a bot in any state. Raises NotFoundError."""
+        ...
+
+    def newest_receipts(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Of all bots, also of those that are gone."""
+        ...
+
+    def receipt(self, tombstone_id: UUID) -> Mapping[str, Any]:
+        """Raises NotFoundError."""
+        ...
 
 
 class EmbedderChanges(Protocol):
@@ -474,6 +538,10 @@ class ReadingCatalog(Protocol):
 
     def roll_up_analytics(self, bot: Bot) -> None:
         """Bring the figures of today and yesterday up to date."""
+        ...
+
+    def forget_logs(self, bot: Bot, *, days: int, limit: int) -> int:
+        """Drop at most `limit` of the questions that are older, with all that was kept of who asked; returns how many."""
         ...
 
     def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:

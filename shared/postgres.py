@@ -95,6 +95,7 @@ class PostgresClient:
         self._circuit = Circuit("catalog")
         self._lock = threading.Lock()
         self._idle: list[tuple[Connection, float]] = []
+        self.connections = 0  # how many were opened so far
 
     def transact(
         self,
@@ -200,6 +201,7 @@ class PostgresClient:
     def _connect(self) -> Connection:
         from pg8000.native import Connection
 
+        self.connections += 1
         try:
             return Connection(**self._options)
         except Exception as error:

@@ -62,6 +62,9 @@ class Settings(BaseModel):
     metrics: Literal["none", "emf"] = Field(default="none", description="emf: into the log, for CloudWatch")
 
     max_object_mb: int = Field(default=200, gt=0, description="a larger object is rejected")
+    log_retention_days: int = Field(
+        default=90, ge=2, description="how long questions are kept, with their answers and who asked; the figures stay"
+    )
 
     @property
     def backs_objects_up(self) -> bool:

@@ -15,12 +15,14 @@ from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from shared.catalog.changes import PostgresChanges
+    from shared.catalog.deletion import PostgresDeletions
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
     from shared.embedders import Embedders
+    from shared.ledger import DeletionLedger
     from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
 
@@ -109,6 +111,18 @@ def changes() -> PostgresChanges:
     from shared.catalog.changes import PostgresChanges
 
     return PostgresChanges(postgres())
+
+
+def deletions() -> PostgresDeletions:
+    from shared.catalog.deletion import PostgresDeletions
+
+    return PostgresDeletions(postgres())
+
+
+def ledger() -> DeletionLedger:
+    from shared.ledger import DeletionLedger
+
+    return DeletionLedger(bucket=bucket(), catalog=deletions(), registry=registry(), hints=hints())
 
 
 @Once
@@ -231,6 +245,7 @@ def warm_up() -> None:
 
 
 def _open_all() -> None:
-    for open_one in (embedder, lambda: index().ping(), lambda: reading().ping()):
+    stores = (lambda: index().ping(), lambda: reading().ping(), lambda: ledger().is_empty())
+    for open_one in (embedder, *stores):
         with suppress(LockstepError):
             open_one()

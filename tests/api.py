@@ -51,6 +51,8 @@ def services_of(world: World, **changes: str) -> Services:
         index=world.index,
         bucket=lambda: world.objects,
         embedders=world.embedders(),
+        deletions=world.deletions,
+        ledger=world.ledger,
     )
 
 

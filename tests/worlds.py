@@ -11,6 +11,7 @@ from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
 from shared.catalog.changes import PostgresChanges
+from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
 from shared.catalog.operations import PostgresOperations
@@ -19,8 +20,10 @@ from shared.catalog.registry import PostgresRegistry
 from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
 from shared.embedders import Embedders
+from shared.ledger import DeletionLedger
 from shared.milvus import MilvusIndex
 from shared.ports import (
+    DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
     Embedder,
@@ -39,6 +42,8 @@ from shared.testing import (
     InMemoryVectorIndex,
     RecordingHints,
 )
+from shared.testing.catalog.deletion import InMemoryDeletions
+from shared.testing.catalog.registry import InMemoryRegistry
 
 FOREVER = 3600.0
 
@@ -51,6 +56,7 @@ class World:
     documents: DocumentCatalog
     delivery: DeliveryCatalog
     reading: ReadingCatalog
+    deletions: DeletionCatalog
     index: VectorIndex
     changes: EmbedderChanges
     operations: OperationsCatalog
@@ -85,7 +91,9 @@ class World:
         self.ingest(name)
 
     def look(self, name: str) -> UUID | None:
-        ingest = Ingest(self.documents, self.objects, self.embedders(), max_object_bytes=50_000_000)
+        ingest = Ingest(
+            self.documents, self.objects, self.embedders(), max_object_bytes=50_000_000, ledger=self.ledger()
+        )
         return ingest.look_at(self.refreshed(), self.key(name))
 
     def ingest(self, name: str) -> None:
@@ -104,20 +112,26 @@ class World:
         following = self.next_embedder
         return Embedders(lambda: self.embedder, (lambda: following) if following else None)
 
-    def sync(self, *, second_look_seconds: float = 1200.0) -> bool:
+    def ledger(self) -> DeletionLedger:
+        return DeletionLedger(self.objects, self.deletions, self.registry, self.hints)
+
+    def sync(self, *, second_look_seconds: float = 1200.0, log_retention_days: int = 90) -> bool:
         sync = Sync(
-            self.registry,
-            self.documents,
-            self.delivery,
-            self.reading,
-            self.index,
-            self.embedders(),
-            self.changes,
-            self.operations,
-            self.objects,
-            self.hints,
-            self.time_left,
-            second_look_seconds,
+            registry=self.registry,
+            documents=self.documents,
+            catalog=self.delivery,
+            reading=self.reading,
+            index=self.index,
+            embedders=self.embedders(),
+            changes=self.changes,
+            operations=self.operations,
+            bucket=self.objects,
+            hints=self.hints,
+            time_left=self.time_left,
+            deletions=self.deletions,
+            ledger=self.ledger(),
+            log_retention_days=log_retention_days,
+            second_look_seconds=second_look_seconds,
         )
         return sync.run()
 
@@ -141,6 +155,8 @@ class World:
 def memory_world(**changes: object) -> World:
     """Over twins alone."""
     catalog = InMemoryCatalog()
+    if isinstance(registry := changes.get("registry"), InMemoryRegistry):
+        changes = {"deletions": InMemoryDeletions(registry.state), **changes}  # of the same catalog
     ports: Mapping[str, object] = {
         "registry": catalog.registry,
         "documents": catalog.documents,
@@ -148,6 +164,7 @@ def memory_world(**changes: object) -> World:
         "reading": catalog.reading,
         "changes": catalog.changes,
         "operations": catalog.operations,
+        "deletions": catalog.deletions,
         "index": InMemoryVectorIndex(),
     }
     return World(**{**ports, **changes})  # type: ignore[arg-type]
@@ -164,6 +181,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "reading": PostgresReading(client),
         "changes": PostgresChanges(client),
         "operations": PostgresOperations(client),
+        "deletions": PostgresDeletions(client),
         "index": MilvusIndex(milvus_uri),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def build_snapshot(backups: ObjectStore, *, report: Report) -> Snapshot:
     )
 
 
-def build_restore(backups: ObjectStore, *, report: Report) -> Restore:
+def build_restore(backups: ObjectStore, *, report: Report, brings_back_deleted_bots: bool = False) -> Restore:
     index_type, index_params = INDEX_PROFILES[wiring.settings().index_profile]
     return Restore(
         registry=wiring.registry(),
@@ -44,4 +44,6 @@ def build_restore(backups: ObjectStore, *, report: Report) -> Restore:
         ),
         time_left=lambda: RESTORE_SECONDS,
         report=report,
+        ledger=wiring.ledger(),
+        brings_back_deleted_bots=brings_back_deleted_bots,
     )

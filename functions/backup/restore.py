@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from functions.backup.manifest import BotManifest, Manifest, open_part
@@ -12,10 +13,12 @@ from functions.backup.snapshot import Report
 from functions.backup.tables import CatalogTables
 from functions.backup.vectors import VectorFiles
 from shared.delivery import Delivery
-from shared.domain import Bot, Collection
+from shared.domain import Bot, Buried, Collection
 from shared.errors import ConflictError, LockstepError, NotFoundError
 from shared.hints import NoHints
+from shared.ledger import DeletionLedger
 from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
+from shared.steps import step
 
 DOCUMENTS_AT_ONCE = 200
 
@@ -35,6 +38,8 @@ class Restore:
     collection: Callable[[], Collection]
     time_left: Callable[[], float]
     report: Report
+    ledger: DeletionLedger
+    brings_back_deleted_bots: bool = False
 
     def run(self, manifest: Manifest, only: Sequence[str] | None = None) -> list[Bot]:
         """Raises ConflictError for bots that are there, LockstepError if what was restored is not what was saved."""
@@ -47,17 +52,46 @@ class Restore:
                 f"{', '.join(taken)} is here already, and nothing is overwritten. Restore other bots with --bot, or into "
                 "an empty deployment (a new state folder: lockstep up --state FOLDER --restore URL)."
             )
-        return [self._restore_bot(bot) for bot in chosen]
+        created_at = datetime.fromisoformat(manifest.created_at)
+        if not self.brings_back_deleted_bots:
+            self._refuse_deleted(chosen, created_at)
+        return [self._restore_bot(bot, created_at) for bot in chosen]
 
-    def _restore_bot(self, manifest: BotManifest) -> Bot:
+    def _refuse_deleted(self, chosen: Sequence[BotManifest], created_at: datetime) -> None:
+        """Raises ConflictError for a bot that somebody deleted after the snapshot."""
+        for bot in chosen:
+            since = self.ledger.deletions(bot.slug, since=created_at)
+            if deleted := next((deletion for deletion in since if deletion.kind == "bot"), None):
+                raise ConflictError(
+                    f"{bot.slug!r} was deleted at {deleted.deleted_at:%Y-%m-%d %H:%M:%S}, after this snapshot, and what is "
+                    "deleted stays deleted. To have it again nevertheless, restore with --bring-back-deleted-bots."
+                )
+
+    def _restore_bot(self, manifest: BotManifest, created_at: datetime) -> Bot:
         self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")
         restore_id = secrets.token_hex(16)
         self.tables.copy_in(manifest, self.backups, self.collection(), restore_id)
         bot = self.registry.bot(manifest.slug)
+        deleted = self._delete_again(bot)  # before anything of it can answer
         self._deliver(bot, manifest, restore_id)
-        self._verify(bot, manifest)
-        self._restore_objects(bot, manifest)
+        self._verify(bot, manifest, deleted)
+        self._restore_objects(bot, manifest, self._deleted_objects(bot, deleted, created_at))
         return bot
+
+    def _delete_again(self, bot: Bot) -> Sequence[Buried]:
+        """What the snapshot held and was deleted after it."""
+        self.ledger.catch_up(bot)
+        step("restore.ledger-followed")
+        deleted = self.ledger.catalog.buried(bot)
+        if deleted:
+            self.report(f"{bot.slug}: {len(deleted):,} were deleted since, and stay deleted")
+        return deleted
+
+    def _deleted_objects(self, bot: Bot, deleted: Sequence[Buried], created_at: datetime) -> set[str]:
+        """Keys that must not be filled again: what lies under one becomes a new document, which the ledger does not know."""
+        since = self.ledger.deletions(bot.slug, since=created_at)
+        keys = {deletion.object_key for deletion in since if deletion.kind == "document"}
+        return {key for key in keys | {each.object_key for each in deleted if each.kind == "document"} if key}
 
     def _deliver(self, bot: Bot, manifest: BotManifest, restore_id: str) -> None:
         vectors = self._vectors(bot, manifest, restore_id)
@@ -93,22 +127,26 @@ class Restore:
         parts = [part for part in manifest.parts if part.kind == "vectors"]
         return VectorFiles(parts, self.backups, dimension=manifest.dimension, restore_id=restore_id)
 
-    def _verify(self, bot: Bot, manifest: BotManifest) -> None:
+    def _verify(self, bot: Bot, manifest: BotManifest, deleted: Sequence[Buried]) -> None:
         documents = passages = 0
         after = ""
         while page := self.documents.documents(bot, after=after, limit=500):
             documents += sum(status.is_answering for status in page)
             passages += sum(status.passages for status in page)
             after = page[-1].object_key
-        if (documents, passages) != (manifest.documents, manifest.passages):
+        expected_documents = manifest.documents - sum(each.kind == "document" for each in deleted)
+        expected_passages = manifest.passages - sum(each.passages for each in deleted)
+        if (documents, passages) != (expected_documents, expected_passages):
             raise LockstepError(
-                f"{bot.slug!r} has {documents:,} live documents with {passages:,} passages after the restore, the "
-                f"manifest has {manifest.documents:,} with {manifest.passages:,}."
+                f"{bot.slug!r} has {documents:,} live documents with {passages:,} passages after the restore; by the "
+                f"manifest and the deletes since, it should have {expected_documents:,} with {expected_passages:,}."
             )
         self.report(f"{bot.slug}: verified, {documents:,} documents with {passages:,} passages are live")
 
-    def _restore_objects(self, bot: Bot, manifest: BotManifest) -> None:
+    def _restore_objects(self, bot: Bot, manifest: BotManifest, deleted: set[str]) -> None:
         for part in manifest.parts:
-            if part.kind == "object" and part.name and self.bucket.head(part.name) is None:
+            if part.kind != "object" or not part.name or part.name in deleted:
+                continue
+            if self.bucket.head(part.name) is None:
                 with open_part(self.backups, part) as content:
                     self.bucket.put(part.name, content)

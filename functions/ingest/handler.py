@@ -55,6 +55,7 @@ class _Batch:
             objects=wiring.bucket(),
             embedders=wiring.embedders(),
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
+            ledger=wiring.ledger(),
         )
         self._seen: set[str] = set()
         self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
@@ -69,10 +70,11 @@ class _Batch:
             return
         try:
             bot = wiring.registry().bot(slug)
+            document_id = self._ingest.look_at(bot, f"{slug}/{name}")
         except NotFoundError:
             logger().info("no bot of that name: the object is left alone", key=key)
             return
-        if document_id := self._ingest.look_at(bot, f"{slug}/{name}"):
+        if document_id:
             self._to_deliver.setdefault(bot.bot_id, (bot, []))[1].append(document_id)
         self._seen.add(key)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -26,12 +26,15 @@ from shared.errors import (
     StoreUnavailableError,
     SupersededError,
 )
+from shared.ledger import DeletionLedger
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
+from shared.steps import step
 from shared.telemetry import logger
 
 LOOK_LEASE_SECONDS = 120.0
 PART_PAIRS = 500  # in one transaction
 PART_CHARACTERS = 2_000_000
+DELETES_AT_ONCE = 200  # that are made again before a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,18 @@ class Ingest:
     objects: ObjectStore
     embedders: Embedders
     max_object_bytes: int
+    ledger: DeletionLedger
+    caught_up: set[UUID] = field(default_factory=set)  # bots whose catalog was found to know every delete
 
     def look_at(self, bot: Bot, object_key: str) -> UUID | None:
         """Look at one object; returns its document if there is something to deliver for it.
 
         Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile,
-        EmbedderMismatchError if this process does not have the bot's embedder, and whatever a store raises: then nothing
-        is concluded, and the same look can be made again.
+        EmbedderMismatchError if this process does not have the bot's embedder, BehindError while the catalog has deletes
+        to make again, NotFoundError if the bot is among them, and whatever a store raises: then nothing is concluded, and
+        the same look can be made again.
         """
+        self._catch_up(bot)
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
         if observation is None:
             return None
@@ -62,10 +69,16 @@ class Ingest:
                 self.documents.release(observation)
             raise
 
+    def _catch_up(self, bot: Bot) -> None:
+        """A delete whose worker died must not take what was put under the same key after it."""
+        if bot.bot_id not in self.caught_up:
+            self.ledger.catch_up(bot, at_most=DELETES_AT_ONCE)
+            self.caught_up.add(bot.bot_id)
+
     def _conclude(self, observation: Observation) -> UUID | None:
         version = self.objects.head(observation.object_key)
         if version is None:
-            self.documents.remove(observation)
+            self._remove(observation)
             return observation.document_id
         if version.token == observation.seen_version:
             self.documents.conclude_seen(observation)
@@ -78,6 +91,20 @@ class Ingest:
         except NotFoundError as error:
             raise ObjectChangedError(f"{observation.object_key} went away while it was looked at.") from error
         return None
+
+    def _remove(self, observation: Observation) -> None:
+        """In the ledger first: what is there is deleted, even if another worker finishes it, or has looked meanwhile."""
+        if not observation.is_known:
+            self.documents.remove(observation)
+            return
+        deletion = self.ledger.append(
+            observation.bot, "document", document_id=observation.document_id, object_key=observation.object_key
+        )
+        try:
+            self.documents.remove(observation, deletion.entry)
+        except SupersededError:
+            self.ledger.apply(observation.bot, deletion)
+        step("delete.document-buried")
 
     def _accept(self, observation: Observation, version: ObjectVersion) -> UUID | None:
         if version.size > self.max_object_bytes:

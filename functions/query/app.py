@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.guard import Guard
 from functions.query.problems import install_problem_handlers
-from functions.query.routes import bots, documents, health, questions
+from functions.query.routes import bots, documents, health, questions, receipts
 from functions.query.services import Services
 from shared import wiring
 
@@ -26,7 +26,7 @@ def create_app(services: Services) -> FastAPI:
     """The app over those services. Nothing is connected or loaded until a request needs it."""
     app = FastAPI(title="Lockstep", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.services = services
-    for router in (questions.router, documents.router, bots.router, health.router):
+    for router in (questions.router, documents.router, bots.router, receipts.router, health.router):
         app.include_router(router)
     install_problem_handlers(app)
     _serve_docs(app)
@@ -47,6 +47,8 @@ def app() -> FastAPI:
             index=wiring.index(),
             bucket=wiring.bucket,
             embedders=wiring.embedders(),
+            deletions=wiring.deletions(),
+            ledger=wiring.ledger,
         )
     )
 

@@ -224,14 +224,25 @@ class FeedbackIn(Model):
     comment: Comment | None = None
 
 
+class DeletedOut(Model):
+    """The object is removed. `is_done` tells whether what came of it is deleted too, or will be in a moment."""
+
+    document: DocumentOut
+    is_done: bool = Field(description="it answers no more, and stays deleted whatever happens to the stores")
+
+
 class ReceiptOut(Model):
     """The proof that what was deleted is gone."""
 
+    receipt_id: UUID
+    bot: str
     kind: Literal["bot", "document", "pair"]
     document_id: UUID | None
+    qa_id: UUID | None
     object_path: str | None
-    state: Literal["provisional", "final"] = Field(description="final after a second look")
-    counts: Json
+    state: Literal["provisional", "final"] = Field(description="final after a second look, which found nothing left")
+    counts: Json = Field(description="what was deleted: rows of the catalog by table, rows of the index")
+    verified: Json | None = Field(description="what the second look counted in both stores: zeros")
     deleted_at: datetime
     provisional_at: datetime
     final_at: datetime | None

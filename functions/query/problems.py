@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.models import Problem
 from shared.errors import (
+    BehindError,
     CircuitOpenError,
     CollectionMissingError,
     ConfigurationError,
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[LockstepError], int, str], ...] = (
     (CircuitOpenError, 503, "A store is away"),
     (StoreUnavailableError, 503, "A store is away"),
     (CollectionMissingError, 503, "The index is being rebuilt"),
+    (BehindError, 503, "Deletes are being made again"),
     (LeasedError, 503, "Busy"),
     (EmbedderMismatchError, 503, "The bot's embedder is not here"),
     (ConfigurationError, 500, "Not configured"),

@@ -12,11 +12,14 @@ from fastapi import Depends, Path, Request
 
 from functions.query.answer import Answerer
 from functions.query.extractive import ExtractiveWriter
+from functions.query.gate import Gate
 from functions.query.retrieval import Retrieval
 from shared.domain import Bot
 from shared.embedders import Embedders
+from shared.ledger import DeletionLedger
 from shared.ports import (
     AnswerWriter,
+    DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
     ObjectStore,
@@ -39,6 +42,12 @@ class Services:
     index: VectorIndex
     bucket: Callable[[], ObjectStore]
     embedders: Embedders
+    deletions: DeletionCatalog
+    ledger: Callable[[], DeletionLedger]
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.registry, self.deletions, self.ledger)
 
     @cached_property
     def retrieval(self) -> Retrieval:
@@ -77,7 +86,7 @@ def _bot_of(
     request: Request, services: ServicesOf, bot: Annotated[str, Path(description="the bot's slug", examples=["care"])]
 ) -> Bot:
     begin = time.perf_counter()
-    found = services.registry.bot(bot)
+    found = services.gate.bot(bot)
     request.state.bot_milliseconds = (time.perf_counter() - begin) * 1000
     return found
 

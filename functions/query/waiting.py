@@ -39,13 +39,15 @@ def wait_until_seen(
         pause = min(_LONGEST_PAUSE, pause * 1.5)
 
 
-def wait_until_gone(documents: DocumentCatalog, bot: Bot, status: DocumentStatus) -> bool:
-    """Wait until the document answers no more."""
-    deadline = time.monotonic() + WAIT_SECONDS
+def wait_until_gone(
+    documents: DocumentCatalog, bot: Bot, status: DocumentStatus, *, seconds: float | None = None
+) -> bool:
+    """Wait until the document answers no more; returns whether that is so. With 0 seconds, look once."""
+    deadline = time.monotonic() + (WAIT_SECONDS if seconds is None else seconds)
     while True:
         found = documents.document_of(bot, status.object_key)
         if found is None or found.document_id != status.document_id:
             return True
-        if time.monotonic() > deadline:
+        if time.monotonic() + _FIRST_PAUSE > deadline:
             return False
         time.sleep(_FIRST_PAUSE)

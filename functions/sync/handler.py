@@ -40,5 +40,8 @@ def build_sync(time_left: Callable[[], float], progress: Progress = log_progress
         bucket=wiring.bucket(),
         hints=wiring.hints(),
         time_left=time_left,
+        deletions=wiring.deletions(),
+        ledger=wiring.ledger(),
+        log_retention_days=wiring.settings().log_retention_days,
         progress=progress,
     )

@@ -1,9 +1,9 @@
-"""What the timer does: deliver what is pending, flip what is ready, sweep what is dead, finish deletes; then audit a
-stretch of each collection; then compare the bucket with the catalog."""
+"""What the timer does: make deletes again that the catalog lost, deliver what is pending, flip what is ready, sweep what is
+dead, finish deletes; audit a stretch of each collection; compare the bucket with the catalog; forget old questions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -15,11 +15,14 @@ from functions.sync.comparison import Comparer
 from functions.sync.former import leave_former, remove_rows
 from functions.sync.healing import Healer
 from functions.sync.progress import DeliveryProgress, Progress, log_progress
+from functions.sync.second_looks import SecondLook
 from shared.delivery import RESERVE_SECONDS, Delivery
 from shared.domain import Bot, Collection
 from shared.embedders import Embedders
-from shared.errors import LockstepError
+from shared.errors import BehindError, LockstepError, NotFoundError
+from shared.ledger import DeletionLedger
 from shared.ports import (
+    DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
     EmbedderChanges,
@@ -30,6 +33,7 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.steps import step
 from shared.telemetry import logger
 
 T = TypeVar("T", Bot, Collection)
@@ -40,6 +44,8 @@ SECOND_LOOK_SECONDS = 20 * 60.0  # longer than any function lives
 RECEIPTS_AT_ONCE = 100
 FORGET_ABSENT_SECONDS = 24 * 3600.0
 AUDIT_SHARE = 0.5  # of the time that is left: the bucket must have its turn
+DELETES_AT_ONCE = 100  # that are made again between two looks at the clock
+LOGS_AT_ONCE = 5_000  # that are forgotten in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,21 @@ class Sync:
     bucket: ObjectStore
     hints: Hints
     time_left: Callable[[], float]
+    deletions: DeletionCatalog
+    ledger: DeletionLedger
+    log_retention_days: int
     second_look_seconds: float = SECOND_LOOK_SECONDS
     progress: Progress = log_progress
 
     def run(self) -> bool:
         """Returns whether everything that could be done was done."""
         is_finished = True
+        # Nothing is done for a bot whose catalog may not know what was deleted of it.
+        current = {bot.bot_id for bot in self.registry.bots() if self._survives(bot, self._catch_up)}
         for bot in self.registry.deleting_bots():
             is_finished &= self._survives(bot, self._remove_bot)
-        bots = self.registry.bots()
+        bots = [bot for bot in self.registry.bots() if bot.bot_id in current]
+        is_finished &= len(bots) == len(self.registry.bots())
         for bot in bots:
             is_finished &= self._survives(bot, self.deliver)
         self._take_second_looks()
@@ -84,6 +96,18 @@ class Sync:
 
     def healer(self) -> Healer:
         return Healer(self.catalog, self.index)
+
+    def _catch_up(self, bot: Bot) -> bool:
+        while self.time_left() > RESERVE_SECONDS:
+            try:
+                self.ledger.catch_up(bot, at_most=DELETES_AT_ONCE)
+            except BehindError:
+                continue
+            except NotFoundError:  # the bot itself is deleted again
+                return True
+            self.ledger.settle(bot)
+            return True
+        return False
 
     def _survives(self, subject: T, work: Callable[[T], bool]) -> bool:
         """One bot's trouble must not keep the others waiting."""
@@ -161,6 +185,14 @@ class Sync:
         )
         return scan.scan(bot)
 
+    def _forget_logs(self, bot: Bot) -> bool:
+        while self.time_left() > RESERVE_SECONDS:
+            forgotten = self.reading.forget_logs(bot, days=self.log_retention_days, limit=LOGS_AT_ONCE)
+            if forgotten < LOGS_AT_ONCE:
+                return True
+            step("delete.old-logs-forgotten")
+        return False
+
     def _remove_bot(self, bot: Bot) -> bool:
         if bucket_deployment(self.bucket) is not None:  # what lies in another deployment's bucket is not ours to remove
             check_bucket(self.bucket, bot.collection.deployment_id)
@@ -168,9 +200,12 @@ class Sync:
             if self.time_left() < RESERVE_SECONDS:
                 return False
             self.bucket.delete(version.key)
+        step("delete.objects-removed")
         if not self._empty_index(bot):
             return False
+        step("delete.index-emptied")
         self.registry.drop_bot(bot)
+        step("receipt.provisional-given-for-bot")
         return True
 
     def _empty_index(self, bot: Bot) -> bool:
@@ -178,26 +213,6 @@ class Sync:
         return all(remove_rows(bot, collection, self.index) for collection in collections)
 
     def _take_second_looks(self) -> None:
-        """Look again behind every delete, now that no worker is alive which could still write for it."""
+        second_look = SecondLook(self.catalog, self.deletions, self.index)
         for receipt in self.catalog.receipts_to_finish(RECEIPTS_AT_ONCE, self.second_look_seconds):
-            if self.time_left() < RESERVE_SECONDS:
-                return
-            bot = self.registry.bot_by_id(receipt["bot_id"])
-            if self._is_gone(bot, receipt):
-                self.catalog.finish_receipt(receipt["tombstone_id"])
-
-    def _is_gone(self, bot: Bot, receipt: Mapping[str, Any]) -> bool:
-        if receipt["kind"] == "bot":
-            return self._empty_index(bot)
-        passage_ids = self.catalog.absent_passages(bot.bot_id, receipt["document_id"])
-        collections = (bot.collection, *bot.other_collections)
-        return all(self._are_gone(bot.within(collection), passage_ids) for collection in collections)
-
-    def _are_gone(self, bot: Bot, passage_ids: Sequence[UUID]) -> bool:
-        for begin in range(0, len(passage_ids), DOCUMENTS_AT_ONCE):
-            batch = passage_ids[begin : begin + DOCUMENTS_AT_ONCE]
-            if back := self.index.present(bot.collection, bot.bot_id, batch):
-                logger().error("a deleted passage had come back", bot=bot.slug, passages=len(back))
-                self.index.delete(bot.collection, bot.bot_id, sorted(back))
-                return False
-        return True
+            self._survives(self.registry.bot_by_id(receipt["bot_id"]), partial(second_look.finish, receipt))

@@ -106,8 +106,10 @@ def delete(
     """Delete a document: its answers stop, then everything behind it goes, and a receipt proves it."""
     api = Api(url, state)
     document = _find(api, bot, name)
-    api.call("DELETE", f"/bots/{bot}/documents/{document['document_id']}", params={"wait": True})
-    say(f"{name} answers no more.")
+    deleted = api.call("DELETE", f"/bots/{bot}/documents/{document['document_id']}", params={"wait": True})
+    if not deleted["is_done"]:
+        raise LockstepError(f"The object {name} is removed, but it still answers: is the worker, or ingest, running?")
+    say(f"{name} answers no more. `lockstep receipts --bot {bot}` shows what is proven of it.")
 
 
 def _uploads(paths: list[Path], prefix: str) -> Iterator[_Upload]:

@@ -122,9 +122,12 @@ def restore(
     snapshot: Annotated[str | None, typer.Argument(help="Its id; default: the newest.")] = None,
     at: StoreOption = None,
     only: Annotated[list[str] | None, typer.Option("--bot", help="Only this bot; may be given several times.")] = None,
+    bring_back: Annotated[
+        bool, typer.Option("--bring-back-deleted-bots", help="Also bots that were deleted after the snapshot.")
+    ] = False,
     state: StateOption = DEFAULT,
 ) -> None:
-    """Restore a snapshot, as bots that are not there yet."""
+    """Restore a snapshot, as bots that are not there yet. Documents that were deleted after it stay deleted."""
     from functions.backup.build import build_restore
     from functions.backup.manifest import read_manifest
 
@@ -132,5 +135,5 @@ def restore(
     store = wiring.open_store(at) if at else wiring.backups()
     manifest = read_manifest(store, snapshot)
     say(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
-    bots = build_restore(store, report=say).run(manifest, only)
+    bots = build_restore(store, report=say, brings_back_deleted_bots=bring_back).run(manifest, only)
     say(f"Restored: {', '.join(bot.slug for bot in bots) or 'nothing, the snapshot is empty'}.")

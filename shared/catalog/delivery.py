@@ -251,15 +251,20 @@ class PostgresDelivery:
 
         def work(tx: Transaction) -> bool:
             document = tx.row("lock_document", **key)
-            if document is None or document["deleted_at"] is None:
+            if document is None:
+                return False
+            if document["deleted_at"] is None:
+                for pair in tx.rows("finished_pairs", **key):
+                    citation = to_json([{"qa_id": pair["qa_id"]}])
+                    scrubbed = tx.execute("scrub_logs_of_pair", **key, citation=citation)
+                    _give_receipt(tx, pair["tombstone_id"], scrubbed)
                 return False
             leftovers = tx.row("leftovers_of_document", **key)
             if leftovers is None or any(leftovers.values()):
                 return False
+            scrubbed = tx.execute("scrub_logs", **key)
             for tombstone in tx.rows("open_tombstones", **key):
-                tx.execute("sweep_tombstone", tombstone_id=tombstone["tombstone_id"])
-                tx.execute("insert_receipt", tombstone_id=tombstone["tombstone_id"])
-            tx.execute("scrub_logs", **key)
+                _give_receipt(tx, tombstone["tombstone_id"], scrubbed)
             tx.execute("drop_observations", **key)
             tx.execute("drop_document", **key)
             return True
@@ -278,9 +283,9 @@ class PostgresDelivery:
         )
         return [row["passage_id"] for row in rows]
 
-    def finish_receipt(self, tombstone_id: UUID) -> None:
+    def finish_receipt(self, tombstone_id: UUID, verified: Mapping[str, Any]) -> None:
         def work(tx: Transaction) -> None:
-            tx.execute("finish_receipt", tombstone_id=tombstone_id)
+            tx.execute("finish_receipt", tombstone_id=tombstone_id, verified=to_json(verified))
             tx.execute("drop_absent_markers_of", tombstone_id=tombstone_id)
 
         self._client.transact(work)
@@ -344,6 +349,11 @@ def _marker_state(row: Row) -> MarkerState:
     wanted, is_delivered = Wanted(row["wanted"]), row["state"] == "delivered"
     is_proven = is_delivered and wanted == Wanted.PRESENT
     return MarkerState(wanted, is_delivered, ProvenMarker(*(row[name] for name in names)) if is_proven else None)
+
+
+def _give_receipt(tx: Transaction, tombstone_id: UUID, scrubbed_logs: int) -> None:
+    tx.execute("sweep_tombstone", tombstone_id=tombstone_id)
+    tx.execute("insert_receipt", tombstone_id=tombstone_id, more=to_json({"scrubbed_logs": scrubbed_logs}))
 
 
 def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> None:

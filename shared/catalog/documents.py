@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from shared.catalog.mapping import (
+    counts_of,
     pair_records,
     passage_records,
     relation_records,
@@ -57,6 +58,7 @@ class PostgresDocuments:
                 epoch=epoch,
                 seen_version=document["seen_version"],
                 seen_hash=tx.value("live_content_hash", **key),
+                is_known=document["seen_version"] is not None or document["last_generation"] > 0,
             )
 
         return self._client.transact(work)
@@ -100,25 +102,12 @@ class PostgresDocuments:
         tx.execute("conclude_look", **_key(observation), version=version.token, state=state, reason=reason)
         _conclude_observation(tx, observation, outcome, version=version, reason=reason)
 
-    def remove(self, observation: Observation) -> None:
+    def remove(self, observation: Observation, entry: str | None = None) -> None:
         def work(tx: Transaction) -> None:
-            document, key = _lock(tx, observation), _key(observation)
-            if document["last_generation"] == 0:  # nothing of it was ever written
-                tx.execute("drop_observations", **key)
-                tx.execute("drop_document", **key)
-                return
-            _conclude_observation(tx, observation, "removed")
-            tx.execute(
-                "insert_tombstone",
-                tombstone_id=uuid4(),
-                kind="document",
-                **key,
-                qa_id=None,
-                object_key=observation.object_key,
-                counts=to_json(tx.row("document_contents", **key)),
-            )
-            tx.execute("bury_generations", **key)
-            tx.execute("bury_document", **key)
+            document = _lock(tx, observation)
+            bury_document(tx, document)
+            if entry:
+                tx.execute("record_entry", bot_id=observation.bot.bot_id, entry=entry)
 
         self._client.transact(work, timeout_seconds=STAGE_TIMEOUT_SECONDS)
 
@@ -181,6 +170,28 @@ class PostgresDocuments:
             lambda tx: tx.rows("documents", bot_id=bot.bot_id, after=after, limit=limit, state=state), read_only=True
         )
         return [status_from(row) for row in rows]
+
+
+def bury_document(tx: Transaction, document: Row) -> None:
+    """Stop the answers of a document whose row is locked, and write its tombstone."""
+    key = {"bot_id": document["bot_id"], "document_id": document["document_id"]}
+    if document["last_generation"] == 0:  # nothing of it was ever written
+        tx.execute("drop_observations", **key)
+        tx.execute("drop_document", **key)
+        return
+    tx.execute("conclude_removal", **key, epoch=document["epoch"])
+    tx.execute(
+        "insert_tombstone",
+        tombstone_id=uuid4(),
+        kind="document",
+        **key,
+        qa_id=None,
+        generation=None,
+        object_key=document["object_key"],
+        counts=counts_of(tx.row("document_contents", **key)),
+    )
+    tx.execute("bury_generations", **key)
+    tx.execute("bury_document", **key)
 
 
 def _key(observation: Observation) -> dict[str, UUID]:

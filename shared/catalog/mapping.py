@@ -37,6 +37,12 @@ _METADATA_COLUMNS = (
 EXCERPT_CHARACTERS = 240
 
 
+def counts_of(row: Row | None) -> str:
+    """What is told of a delete, by store, as JSON."""
+    catalog = dict(row or {})
+    return to_json({"index": {"rows": catalog.pop("index_rows", 0)}, "catalog": catalog})
+
+
 def bot_from(row: Row) -> Bot:
     return Bot(
         bot_id=row["bot_id"],

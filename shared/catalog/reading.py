@@ -83,6 +83,9 @@ class PostgresReading:
     def roll_up_analytics(self, bot: Bot) -> None:
         self._client.transact(lambda tx: tx.execute("roll_up_analytics", bot_id=bot.bot_id))
 
+    def forget_logs(self, bot: Bot, *, days: int, limit: int) -> int:
+        return self._client.transact(lambda tx: tx.execute("drop_old_logs", bot_id=bot.bot_id, days=days, limit=limit))
+
     def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:
         touched = self._client.transact(
             lambda tx: tx.execute(

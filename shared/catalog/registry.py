@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from shared.catalog.mapping import bot_from, collection_from, to_json
+from shared.catalog.mapping import bot_from, collection_from, counts_of, to_json
 from shared.domain import Bot, BotSettings, Collection, sha256_of
 from shared.errors import ConfigurationError, ConflictError, InvalidInputError, MismatchError, NotFoundError
 
 if TYPE_CHECKING:
     from shared.domain import EmbedderModel
-    from shared.postgres import PostgresClient, Transaction
+    from shared.postgres import PostgresClient, Row, Transaction
 
 SCHEMA_VERSION = 1  # of a collection's fields; raised when they change, so that a new collection is built
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -126,13 +126,17 @@ class PostgresRegistry:
         rows = self._client.transact(lambda tx: tx.rows("collections"), read_only=True)
         return [collection_from(row, deployment_id) for row in rows]
 
-    def delete_bot(self, slug: str) -> Bot:
-        bot = self.bot(slug)
+    def delete_bot(self, slug: str, entry: str | None = None) -> Bot:
+        if not SLUG.fullmatch(slug):
+            raise NotFoundError(f"There is no bot {slug!r}.")
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> Bot:
             locked = tx.row("lock_bot", slug=slug)
-            if locked is None or locked["state"] != "active":
+            if locked is None or (locked["state"] != "active" and entry is None):
                 raise NotFoundError(f"There is no bot {slug!r}.")
+            bot = bot_from(_found(tx.row("bot_by_id", bot_id=locked["bot_id"])))
+            if locked["state"] != "active":
+                return bot
             counts = tx.row("count_bot_documents", bot_id=bot.bot_id)
             tx.execute("set_bot_state", bot_id=bot.bot_id, state="deleting")
             tx.execute(
@@ -142,12 +146,13 @@ class PostgresRegistry:
                 bot_id=bot.bot_id,
                 document_id=None,
                 qa_id=None,
+                generation=None,
                 object_key=None,
-                counts=to_json(counts),
+                counts=counts_of(counts),
             )
+            return bot
 
-        self._client.transact(work)
-        return bot
+        return self._client.transact(work, timeout_seconds=60)
 
     def drop_bot(self, bot: Bot) -> None:
         """Detach and drop the bot's partitions without blocking other bots, then give the provisional receipt.
@@ -161,9 +166,10 @@ class PostgresRegistry:
             self._direct.run_alone(f"drop table if exists {partition['name']}")
 
         def work(tx: Transaction) -> None:
-            tx.execute("drop_bot_markers", bot_id=bot.bot_id)
+            for remains in ("drop_bot_markers", "drop_entries_of_bot", "drop_position_of_bot"):
+                tx.execute(remains, bot_id=bot.bot_id)
             tx.execute("sweep_tombstone", tombstone_id=bot.bot_id)
-            tx.execute("insert_receipt", tombstone_id=bot.bot_id)
+            tx.execute("insert_receipt", tombstone_id=bot.bot_id, more="{}")
             tx.execute("set_bot_state", bot_id=bot.bot_id, state="deleted")
 
         self._client.transact(work, timeout_seconds=60)
@@ -188,6 +194,11 @@ class PostgresRegistry:
 
     def release_lease(self, name: str, holder: UUID) -> None:
         self._client.transact(lambda tx: tx.execute("release_lease", name=name, holder=holder))
+
+
+def _found(row: Row | None) -> Row:
+    assert row is not None  # its row was locked a statement ago
+    return row
 
 
 def collection_name(model: EmbedderModel, deployment_id: UUID) -> str:

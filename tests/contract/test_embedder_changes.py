@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from functions.sync import former, reembed
 from functions.sync.bucket_scan import claim_bucket
 from functions.sync.reembed import Reembed
-from shared.domain import Bot, Collection, Wanted
+from shared.domain import Bot, Collection, KeyRange, ProvenMarker, Wanted
 from shared.errors import ConflictError, EmbedderMismatchError, NotFoundError
 from shared.steps import listen
 from shared.testing import HashingEmbedder
@@ -484,8 +484,9 @@ def test_a_collection_with_rows_of_somebody_else_is_not_dropped(world: World, fo
     assert world.index.count(old, stranger.bot_id) == 1
 
 
-def proofs(world: World) -> Sequence[Any]:
-    return world.delivery.proven_passages(world.refreshed(), after=type(world.bot.bot_id)(int=0), limit=100)
+def proofs(world: World) -> Sequence[ProvenMarker]:
+    bot = world.refreshed()
+    return world.delivery.proven(bot.collection, [bot.bot_id], KeyRange(), limit=100)
 
 
 @pytest.mark.parametrize("is_delivered", [True, False], ids=["in both", "only wanted in the next"])

@@ -105,7 +105,11 @@ def test_a_delete_stops_answers_at_once_and_leaves_a_receipt(world: World) -> No
     assert (receipt["state"], receipt["kind"], receipt["counts"]) == (
         "provisional",
         "document",
-        {"pairs": 2, "passages": 2},
+        {
+            "catalog": {"generations": 1, "qa_pairs": 2, "passages": 2, "document_sources": 2, "relations": 0},
+            "index": {"rows": 2},
+            "scrubbed_logs": 0,
+        },
     )
 
 

@@ -110,6 +110,18 @@ def test_a_listing_is_in_the_order_of_bytes_and_goes_on_where_it_stopped(store: 
     assert [version.key for version in store.list("bot/", after=keys[2])] == keys[3:]
 
 
+def test_what_begins_with_a_dot_is_listed_only_when_it_is_asked_for(store: ObjectStore) -> None:
+    for key in (".lockstep/ledger/bot/1.json", ".lockstep/ledger/bot/2.json", ".lockstep/ledger/bot-2/3.json"):
+        store.put(key, b"{}")
+    store.put("bot/a.txt", b"1")
+    assert [version.key for version in store.list("bot/")] == ["bot/a.txt"]
+    prefix = ".lockstep/ledger/bot/"
+    assert [version.key for version in store.list(prefix)] == [f"{prefix}1.json", f"{prefix}2.json"]
+    assert [version.key for version in store.list(prefix, after=f"{prefix}1")] == [f"{prefix}1.json", f"{prefix}2.json"]
+    assert [version.key for version in store.list(prefix, after=f"{prefix}1.json")] == [f"{prefix}2.json"]
+    assert list(store.list(".lockstep/ledger/nobody/")) == []
+
+
 def test_an_uploader_needs_no_key_of_their_own(store: ObjectStore) -> None:
     presigned = store.presign_put("bot/big file+ü.bin", size=5)
     assert presigned.method == "PUT"

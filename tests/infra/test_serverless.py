@@ -28,17 +28,20 @@ PERMISSIONS = {
         *((action, "IngestLogGroup.Arn") for action in LOGS),
         *((action, "DocumentsBucket.Arn/*") for action in READ),
         ("s3:ListBucket", "DocumentsBucket.Arn"),  # without it a missing object looks like a forbidden one
+        ("s3:PutObject", "DocumentsBucket.Arn/.lockstep/ledger/*"),  # deletes, before they are made
         *((action, "IngestQueue.Arn") for action in (*TAKE_MESSAGES, "sqs:SendMessage")),
         ("sqs:SendMessage", "SyncQueue.Arn"),
     },
     "QueryRole": {
         *((action, "QueryLogGroup.Arn") for action in LOGS),
         *((action, "DocumentsBucket.Arn/*") for action in ("s3:PutObject", "s3:DeleteObject")),
+        ("s3:ListBucket", "DocumentsBucket.Arn"),  # of the ledger alone: what the catalog must know to be deleted
+        *((action, "DocumentsBucket.Arn/.lockstep/ledger/*") for action in READ),
     },
     "SyncRole": {
         *((action, "SyncLogGroup.Arn") for action in LOGS),
         ("s3:ListBucket", "DocumentsBucket.Arn"),
-        *((action, "DocumentsBucket.Arn/.lockstep/*") for action in READ),  # whose bucket it is
+        *((action, "DocumentsBucket.Arn/.lockstep/*") for action in READ),  # whose bucket it is, and the ledger
         ("s3:DeleteObject", "DocumentsBucket.Arn/*"),  # a deleted bot's objects
         ("sqs:SendMessage", "IngestQueue.Arn"),
         *((action, "SyncQueue.Arn") for action in (*TAKE_MESSAGES, "sqs:SendMessage")),
@@ -177,7 +180,7 @@ def test_no_role_may_do_everything_or_to_everything(template: Template) -> None:
         for action, resource in template.permissions(role):
             assert "*" not in action
             assert re.fullmatch(
-                r"\w+\.Arn(/([\w.]+/)?\*)?", resource
+                r"\w+\.Arn(/([\w.]+/)*\*)?", resource
             )  # a resource of this stack, or objects in a bucket
 
 

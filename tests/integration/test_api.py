@@ -89,11 +89,15 @@ def test_a_file_is_uploaded_searched_asked_about_and_deleted(api: TestClient) ->
     assert api.post("/bots/library/feedback", json=feedback).status_code == 204
 
     assert api.get(f"/bots/library/documents/{document['document_id']}").json() == document
-    assert api.delete(f"/bots/library/documents/{document['document_id']}", params={"wait": True}).status_code == 202
+    deleted = api.delete(f"/bots/library/documents/{document['document_id']}", params={"wait": True})
+    assert (deleted.status_code, deleted.json()) == (200, {"document": document, "is_done": True})
     problem(api.get(f"/bots/library/documents/{document['document_id']}"), 404)
     assert api.post("/bots/library/search", json={"question": "When does the library open?"}).json()["hits"] == []
     (receipt,) = api.get("/bots/library/receipts").json()["receipts"]
     assert (receipt["kind"], receipt["object_path"], receipt["state"]) == ("document", "hours.md", "provisional")
+    assert (receipt["bot"], receipt["counts"]["index"]["rows"], receipt["counts"]["scrubbed_logs"]) == ("library", 1, 1)
+    assert api.get(f"/receipts/{receipt['receipt_id']}").json() == receipt
+    assert api.get("/receipts").json()["receipts"] == [receipt]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +134,40 @@ def test_the_same_id_replaces_the_pair(api: TestClient) -> None:
         api.post("/bots/library/pairs", json=PAIR | {"answer": answer}, params={"wait": True})
     hits = api.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"]
     assert [hit["passage"] for hit in hits] == ["From nine to five."]
+
+
+def test_a_pair_that_was_inserted_singly_is_deleted(fast: TestClient) -> None:
+    fast.post("/bots/library/pairs", json=PAIR, params={"wait": True})
+    (hit,) = fast.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"]
+    deleted = fast.delete(f"/bots/library/pairs/{hit['qa_id']}")
+    assert (deleted.status_code, deleted.json()["is_done"]) == (200, True)
+    assert fast.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"] == []
+    (receipt,) = fast.get("/bots/library/receipts").json()["receipts"]
+    assert receipt["object_path"] == "pairs/hours.json"
+    problem(fast.delete(f"/bots/library/pairs/{hit['qa_id']}"), 404)
+
+
+def test_a_pair_that_stands_with_others_in_a_file_is_not_deleted_singly(fast: TestClient) -> None:
+    pairs = [PAIR, {"id": "price", "question": "What does it cost?", "answer": "Nine euros."}]
+    fast.post("/bots/library/pairs/batch", json={"name": "faq", "pairs": pairs}, params={"wait": True})
+    hit, *_ = fast.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"]
+    assert "pairs/faq.jsonl" in problem(fast.delete(f"/bots/library/pairs/{hit['qa_id']}"), 409)["detail"]
+
+
+def test_a_delete_that_ingest_has_not_seen_yet_is_accepted_and_no_more(
+    fast: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = fast.post("/bots/library/pairs", json=PAIR, params={"wait": True}).json()
+    app: Any = fast.app
+    monkeypatch.setattr(app.state.services.bucket(), "tell", lambda key: None)
+    deleted = fast.delete(f"/bots/library/documents/{written['document']['document_id']}")
+    assert (deleted.status_code, deleted.json()["is_done"]) == (202, False)
+
+
+def test_receipts_of_a_bot_that_never_was_are_not_found(fast: TestClient) -> None:
+    problem(fast.get("/receipts", params={"bot": "nobody"}), 404)
+    problem(fast.get(f"/receipts/{uuid4()}"), 404)
+    assert fast.get("/receipts").json() == {"receipts": []}
 
 
 def test_a_rejected_file_says_why(api: TestClient) -> None:

@@ -18,6 +18,7 @@ from functions.backup.snapshot import Snapshot
 from functions.backup.tables import CatalogTables
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
+from shared import steps
 from shared.catalog.operations import PostgresOperations
 from shared.domain import QueryLog
 from shared.errors import ConflictError, LeasedError, LockstepError, NotFoundError
@@ -65,7 +66,9 @@ class Deployment:
             report=lambda message: None,
         ).take()
 
-    def restore(self, manifest: Manifest, only: list[str] | None = None) -> list[str]:
+    def restore(
+        self, manifest: Manifest, only: list[str] | None = None, *, brings_back_deleted_bots: bool = False
+    ) -> list[str]:
         restore = Restore(
             registry=self.world.registry,
             documents=self.world.documents,
@@ -78,6 +81,8 @@ class Deployment:
             collection=self.world.collection,
             time_left=lambda: 3600.0,
             report=lambda message: None,
+            ledger=self.world.ledger(),
+            brings_back_deleted_bots=brings_back_deleted_bots,
         )
         return [bot.slug for bot in restore.run(manifest, only)]
 
@@ -260,3 +265,62 @@ def test_one_snapshot_is_taken_at_a_time(source: Deployment) -> None:
     source.world.registry.claim_lease("backup", uuid4(), 60)
     with pytest.raises(LeasedError):
         source.snapshot()
+
+
+# Deletes after the snapshot
+
+
+def test_what_was_deleted_after_the_snapshot_stays_deleted(deployments: Deployments, source: Deployment) -> None:
+    manifest = source.snapshot()
+    source.world.remove("guide.md")
+    target = deployments.empty(objects=source.world.objects)  # the catalog and the index are lost, the bucket is not
+    seen: list[list[str]] = []
+
+    def look(step: str) -> None:
+        if [bot.slug for bot in target.world.registry.bots()] == ["library"]:
+            target.world.bot = target.world.registry.bot("library")
+            seen.append(target.world.answers("How to find the way"))
+
+    steps.listen(look)
+    try:
+        target.restore(manifest)
+    finally:
+        steps.listen(None)
+    assert seen
+    assert not any("How to find the way." in passages for passages in seen)
+    world = target.world
+    world.bot = world.registry.bot("library")
+    assert "How to find the way." not in world.answers("How to find the way")
+    assert world.search("What is number 17?").hits[0].evidence.pair.external_id == "17"
+    assert "library/guide.md" not in [version.key for version in world.objects.list("")]
+    assert len(world.delivery.receipts(world.bot.bot_id, 10)) == 2  # of the snapshot, and of the delete after it
+
+
+def test_an_object_that_was_put_again_after_its_delete_is_restored(
+    deployments: Deployments, source: Deployment
+) -> None:
+    source.world.put("old.txt", "Something that came again.")
+    manifest = source.snapshot()
+    target = deployments.empty(objects=source.world.objects)
+    target.restore(manifest)
+    target.world.bot = target.world.registry.bot("library")
+    assert "Something that came again." in target.world.answers("Something that came again")
+    assert "library/old.txt" in [version.key for version in target.world.objects.list("")]
+
+
+def test_a_bot_that_was_deleted_after_the_snapshot_comes_back_only_when_it_is_asked_for(
+    deployments: Deployments, source: Deployment
+) -> None:
+    manifest = source.snapshot()
+    source.world.ledger().delete_bot(source.world.refreshed())
+    target = deployments.empty(objects=source.world.objects)
+    with pytest.raises(ConflictError, match="--bring-back-deleted-bots"):
+        target.restore(manifest)
+    assert target.world.registry.bots() == []
+    assert target.restore(manifest, brings_back_deleted_bots=True) == ["library"]
+    world = target.world
+    world.bot = world.registry.bot("library")
+    world.ledger().catch_up(world.bot)
+    assert "How to find the way." in world.answers("How to find the way")
+    newer = target.snapshot()
+    assert deployments.empty(objects=world.objects).restore(newer) == ["library"]

@@ -24,7 +24,7 @@ from shared.postgres import PostgresClient, Transaction
 from tests.conftest import TEMPLATE
 
 BOTS, DOCUMENTS, PAIRS_PER_DOCUMENT = 5, 5_000, 2
-SMALL_TABLES = {"bots", "collections", "deployments", "claims", "schema_migrations", "outcomes"}
+SMALL_TABLES = {"bots", "claims", "collections", "deployments", "ledger_positions", "outcomes", "schema_migrations"}
 # Statements whose purpose is to touch all rows of one bot, or rows that they are handed.
 WHOLE_BOT = {
     "snapshot_documents": "a snapshot copies all documents of the bot",
@@ -37,15 +37,17 @@ WHOLE_BOT = {
     "snapshot_analytics": "a snapshot copies all figures of the bot",
     "snapshot_tombstones": "a snapshot copies all tombstones of the bot",
     "snapshot_receipts": "a snapshot copies all receipts of the bot",
-    "count_bot_documents": "it counts all documents of the bot",
+    "count_bot_documents": "it counts all rows of the bot, for its receipt",
+    "remains_of_bot": "it counts all rows that are left of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
     "change_progress": "before a bot moves, all of its passages are compared",
     "has_markers": "a collection is left when none of the bot's markers is in it",
+    "drop_entries_of_bot": "it removes all that was followed of the bot's deletes",
     "overview": "status counts the documents of every bot",
     "gauges": "they are of the whole deployment",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"document_status", "live_membership", "other_collections", "pair_filter", "waiting_since"}
+FRAGMENTS = {"document_status", "live_membership", "other_collections", "pair_filter", "told_receipt", "waiting_since"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -96,6 +98,12 @@ from generate_series(1, 5000) n;
 insert into tombstones (tombstone_id, kind, bot_id, document_id, swept_at)
 select gen_random_uuid(), 'document', '{bot}', gen_random_uuid(), case when n % 50 = 0 then null else now() end
 from generate_series(1, 2000) n;
+insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, generation)
+select gen_random_uuid(), 'pair', '{bot}', md5('{bot}d' || n)::uuid, md5('{bot}q' || n || '-1')::uuid, 1
+from generate_series(1, 20) n;
+insert into ledger_entries (bot_id, entry)
+select '{bot}', lpad(n::text, 15, '0') || '-0a0b0c0d0e0f' from generate_series(1, 2000) n;
+insert into ledger_positions (bot_id, settled) values ('{bot}', lpad('1', 15, '0') || '-0a0b0c0d0e0f');
 insert into receipts (tombstone_id, bot_id, state, counts)
 select tombstone_id, bot_id, case when random() < 0.02 then 'provisional' else 'final' end, '{{}}'
 from tombstones where bot_id = '{bot}' and swept_at is not null;
@@ -164,6 +172,12 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "progress": "{}",
         "index_params": "{}",
         "citations": "[]",
+        "citation": '[{"qa_id": "x"}]',
+        "verified": "{}",
+        "more": "{}",
+        "qa_id": known("q", 7),
+        "entry": "000000000000100-0a0b0c0d0e0f",
+        "entries": ["000000000000100-0a0b0c0d0e0f", "000000000009999-0a0b0c0d0e0f"],
         "incarnation": INCARNATION,
     }
     for integer in (
@@ -176,6 +190,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "size",
         "feedback",
         "max_attempts",
+        "days",
     ):
         values[integer] = 1
     for number in ("lease_seconds", "seconds", "age_seconds"):
@@ -186,7 +201,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
 def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     text, values_of = postgres._statement(name)
     defaults = _Defaulting(values)
-    if name in ():
+    if name in ("insert_next_markers", "unmarked_passages"):
         defaults["after"] = UUID(int=1 << 100)
     if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
         defaults["document_id"] = None

@@ -80,6 +80,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "registry": made.registry,
         "documents": made.documents,
         "delivery_catalog": made.delivery,
+        "deletions": made.deletions,
         "index": made.index,
         "embedders": made.embedders(),
         "bucket": made.objects,

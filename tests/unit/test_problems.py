@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from functions.query.models import AskIn, PairIn
 from functions.query.problems import MEDIA_TYPE, install_problem_handlers
 from shared.errors import (
+    BehindError,
     CircuitOpenError,
     CollectionMissingError,
     ConfigurationError,
@@ -40,6 +41,7 @@ STATUS: dict[type[LockstepError], int] = {
     StoreUnavailableError: 503,
     CircuitOpenError: 503,
     CollectionMissingError: 503,
+    BehindError: 503,
     LeasedError: 503,
     ConfigurationError: 500,
     MismatchError: 500,

@@ -70,6 +70,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("LOCKSTEP_LLM_TIMEOUT_SECONDS", "inf", "finite"),
         ("LOCKSTEP_MAX_OBJECT_MB", "0", "a larger object is rejected"),
         ("LOCKSTEP_MAX_OBJECT_MB", "2.5", "integer"),
+        ("LOCKSTEP_LOG_RETENTION_DAYS", "1", "who asked"),
         ("LOCKSTEP_MAX_OBJECT_MB", "9" * 5_000, "integer"),
         ("LOCKSTEP_BACKUP_OBJECTS", "perhaps", "boolean"),
     ],

@@ -10,6 +10,7 @@ from functions.sync.bucket_scan import claim_bucket
 from functions.sync.handler import handler
 from shared import wiring
 from shared.errors import StoreUnavailableError
+from tests import api
 from tests.worlds import World, memory_world
 
 
@@ -33,6 +34,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "documents": made.documents,
         "delivery_catalog": made.delivery,
         "reading": made.reading,
+        "deletions": made.deletions,
+        "settings": api.settings(),
         "index": made.index,
         "changes": made.changes,
         "embedders": made.embedders(),

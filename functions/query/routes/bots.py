@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from uuid import uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
-from functions.query.models import BotIn, BotOut, BotSettingsIn, BotsOut, ReceiptOut, ReceiptsOut
+from functions.query.models import BotIn, BotOut, BotSettingsIn, BotsOut
 from functions.query.services import BotOf, ServicesOf
 from shared.domain import Bot, BotSettings
-from shared.keys import split_key
 from shared.milvus_schema import INDEX_PROFILES
 
 router = APIRouter(prefix="/bots", tags=["bots"])
@@ -45,28 +44,11 @@ def get_bot(bot: BotOf) -> BotOut:
 
 @router.delete("/{bot}", status_code=202, summary="Delete a bot and everything in it")
 def delete_bot(bot: BotOf, services: ServicesOf) -> BotOut:
-    """It answers no more from now on; its documents, rows and objects are removed by the next sync."""
-    return _out(services.registry.delete_bot(bot.slug))
+    """It answers no more from now on; its documents, rows and objects are removed by the next sync.
 
-
-@router.get("/{bot}/receipts", summary="Proofs of what was deleted")
-def list_receipts(bot: BotOf, services: ServicesOf, limit: int = Query(100, ge=1, le=1000)) -> ReceiptsOut:
-    rows = services.delivery.receipts(bot.bot_id, limit)
-    return ReceiptsOut(
-        receipts=[
-            ReceiptOut(
-                kind=row["kind"],
-                document_id=row["document_id"],
-                object_path=split_key(row["object_key"])[1] if row["object_key"] else None,
-                state=row["state"],
-                counts=row["counts"],
-                deleted_at=row["deleted_at"],
-                provisional_at=row["provisional_at"],
-                final_at=row["final_at"],
-            )
-            for row in rows
-        ]
-    )
+    `GET /receipts?bot=…` shows the proof, also when the bot is gone.
+    """
+    return _out(services.ledger().delete_bot(bot))
 
 
 def _out(bot: Bot) -> BotOut:

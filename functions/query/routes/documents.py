@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, File, Form, Query, Response, UploadFile
 
 from functions.query.guard import MAX_BODY_BYTES, TOO_LARGE
 from functions.query.models import (
+    DeletedOut,
     DocumentOut,
     DocumentsOut,
     PairIn,
@@ -25,8 +26,9 @@ from functions.query.services import BotOf, Services, ServicesOf
 from functions.query.values import Plain
 from functions.query.waiting import wait_until_gone, wait_until_seen
 from shared.domain import Bot, DocumentStatus
-from shared.errors import InvalidInputError, TooLargeError
+from shared.errors import ConflictError, InvalidInputError, TooLargeError
 from shared.keys import object_key, split_key
+from shared.steps import step
 
 router = APIRouter(prefix="/bots/{bot}", tags=["documents"])
 
@@ -122,13 +124,35 @@ def get_document(bot: BotOf, services: ServicesOf, document_id: UUID) -> Documen
 
 
 @router.delete("/documents/{document_id}", status_code=202, summary="Delete a document")
-def delete_document(bot: BotOf, services: ServicesOf, document_id: UUID, wait: Wait = None) -> DocumentOut:
-    """Removes its object; what came of it is removed by ingest, and a receipt proves it."""
-    status = services.documents.document(bot, document_id)
+def delete_document(
+    bot: BotOf, services: ServicesOf, response: Response, document_id: UUID, wait: Wait = None
+) -> DeletedOut:
+    """Removes its object. 200: deleted, it answers no more. 202: accepted, ingest deletes it in a moment.
+
+    A receipt proves what became of it.
+    """
+    return _delete(services, bot, services.documents.document(bot, document_id), wait, response)
+
+
+@router.delete("/pairs/{qa_id}", status_code=202, summary="Delete a question with its answer")
+def delete_pair(bot: BotOf, services: ServicesOf, response: Response, qa_id: UUID, wait: Wait = None) -> DeletedOut:
+    """Of a pair that was inserted singly; one that stands in a file with others goes with the file's next version."""
+    pair = services.deletions.live_pair(bot, qa_id)
+    if not pair.is_alone:
+        raise ConflictError(
+            f"The pair stands with others in {split_key(pair.object_key)[1]}: upload the file without it, or delete the "
+            "document."
+        )
+    return _delete(services, bot, services.documents.document(bot, pair.document_id), wait, response)
+
+
+def _delete(services: Services, bot: Bot, status: DocumentStatus, wait: bool | None, response: Response) -> DeletedOut:
     services.bucket().delete(status.object_key)
-    if _waits(bot, wait):
-        wait_until_gone(services.documents, bot, status)
-    return document_out(status)
+    step("delete.object-removed")
+    is_done = wait_until_gone(services.documents, bot, status, seconds=None if _waits(bot, wait) else 0)
+    if is_done:
+        response.status_code = 200
+    return DeletedOut(document=document_out(status), is_done=is_done)
 
 
 def _write(

@@ -13,6 +13,8 @@ from (
     select document_id, '-infinity' from documents
     where bot_id = :bot_id and (building_generation is not null or look_again or deleted_at is not null)
       and state <> 'failed'
+    union all
+    select document_id, '-infinity' from tombstones where bot_id = :bot_id and kind = 'pair' and swept_at is null
 ) as unfinished
 group by document_id
 order by waits_until, document_id
@@ -24,7 +26,9 @@ from documents d
 where d.bot_id = :bot_id and d.document_id = any(cast(:document_ids as uuid[]))
   and (d.building_generation is not null or d.look_again or d.deleted_at is not null
        or exists (select from markers k where k.bot_id = :bot_id and k.document_id = d.document_id
-                  and k.state = 'pending' and (k.collection_id = :collection_id or k.wanted = 'absent')));
+                  and k.state = 'pending' and (k.collection_id = :collection_id or k.wanted = 'absent'))
+       or exists (select from tombstones t where t.bot_id = :bot_id and t.document_id = d.document_id
+                  and t.kind = 'pair' and t.swept_at is null));
 
 -- name: claim_absent
 with ready as (
@@ -297,16 +301,19 @@ select (select count(*) from passages where bot_id = :bot_id and document_id = :
 update tombstones set swept_at = now() where tombstone_id = :tombstone_id;
 
 -- name: open_tombstones
-select * from tombstones where bot_id = :bot_id and swept_at is null and document_id = :document_id;
+select * from tombstones
+where bot_id = :bot_id and swept_at is null and document_id = :document_id and kind in ('document', 'pair');
 
 -- name: insert_receipt
 insert into receipts (tombstone_id, bot_id, counts)
-select t.tombstone_id, t.bot_id, t.counts from tombstones t where t.tombstone_id = :tombstone_id
+select t.tombstone_id, t.bot_id, t.counts || cast(:more as jsonb)
+from tombstones t
+where t.tombstone_id = :tombstone_id
 on conflict do nothing;
 
 -- name: provisional_receipts
 -- Old enough for a second look: no function that was alive at the first one is alive now.
-select r.tombstone_id, t.kind, t.bot_id, t.document_id, t.qa_id
+select r.tombstone_id, t.kind, t.bot_id, t.document_id, t.qa_id, t.generation
 from receipts r join tombstones t on t.tombstone_id = r.tombstone_id
 where r.state = 'provisional' and r.provisional_at < now() - make_interval(secs => :age_seconds)
 order by r.provisional_at
@@ -317,12 +324,14 @@ select passage_id, collection_id from markers
 where bot_id = :bot_id and document_id = :document_id and wanted = 'absent';
 
 -- name: finish_receipt
-update receipts set state = 'final', final_at = now() where tombstone_id = :tombstone_id;
+update receipts set state = 'final', final_at = now(), verified = cast(:verified as jsonb)
+where tombstone_id = :tombstone_id and state = 'provisional';
 
 -- name: drop_absent_markers_of
 delete from markers k
 using tombstones t
-where t.tombstone_id = :tombstone_id and k.bot_id = t.bot_id and k.document_id = t.document_id
+where t.tombstone_id = :tombstone_id and t.kind = 'document'
+  and k.bot_id = t.bot_id and k.document_id = t.document_id
   and k.wanted = 'absent' and k.state = 'delivered';
 
 -- name: drop_old_absent_markers
@@ -335,13 +344,6 @@ where bot_id = :bot_id and wanted = 'absent' and state = 'delivered'
       join receipts r on r.tombstone_id = t.tombstone_id
       where t.bot_id = :bot_id and t.document_id = markers.document_id and r.state = 'provisional'
   );
-
--- name: receipts
-select r.*, t.kind, t.document_id, t.qa_id, t.object_key, t.created_at as deleted_at
-from receipts r join tombstones t on t.tombstone_id = r.tombstone_id
-where r.bot_id = :bot_id
-order by r.provisional_at desc
-limit :limit;
 
 -- name: scrub_logs
 -- Answers that quoted a deleted document keep their figures and lose their words.

@@ -58,6 +58,10 @@ update observations
 set version = :version, size = :size, outcome = :outcome, reason = :reason, generation = :generation, finished_at = now()
 where bot_id = :bot_id and document_id = :document_id and epoch = :epoch;
 
+-- name: conclude_removal
+update observations set outcome = 'removed', finished_at = now()
+where bot_id = :bot_id and document_id = :document_id and epoch = :epoch and outcome = 'looking';
+
 -- name: drop_old_observations
 delete from observations where bot_id = :bot_id and document_id = :document_id and epoch <= :epoch - 20;
 
@@ -209,12 +213,20 @@ set state = 'deleting', deleted_at = now(), epoch = epoch + 1, look_again = fals
 where bot_id = :bot_id and document_id = :document_id;
 
 -- name: insert_tombstone
-insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, object_key, counts)
-values (:tombstone_id, :kind, :bot_id, :document_id, :qa_id, :object_key, cast(:counts as jsonb));
+insert into tombstones (tombstone_id, kind, bot_id, document_id, qa_id, generation, object_key, counts)
+values (:tombstone_id, :kind, :bot_id, :document_id, :qa_id, :generation, :object_key, cast(:counts as jsonb));
 
 -- name: document_contents
-select count(*) as passages, count(distinct qa_id) as pairs
-from passages where bot_id = :bot_id and document_id = :document_id;
+select (select count(*) from generations where bot_id = :bot_id and document_id = :document_id) as generations,
+       (select count(*) from qa_pairs where bot_id = :bot_id and document_id = :document_id) as qa_pairs,
+       (select count(*) from passages where bot_id = :bot_id and document_id = :document_id) as passages,
+       (select count(*) from passages p
+        join document_sources s on s.bot_id = :bot_id and s.passage_id = p.passage_id
+        where p.bot_id = :bot_id and p.document_id = :document_id) as document_sources,
+       (select count(*) from relations where bot_id = :bot_id and document_id = :document_id) as relations,
+       (select count(*) from markers
+        where bot_id = :bot_id and document_id = :document_id
+          and state = 'delivered' and wanted = 'present') as index_rows;
 
 -- name: document_status
 -- A fragment, put in place of {document_status}: what is told of the document d, whose live generation is g.

@@ -75,6 +75,7 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
   and not exists (
       select from tombstones t
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
+        and p.since_generation <= t.generation
   )
   and {pair_filter};
 
@@ -91,6 +92,7 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
   and not exists (
       select from tombstones t
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
+        and p.since_generation <= t.generation
   );
 
 -- name: live_documents

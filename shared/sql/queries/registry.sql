@@ -78,7 +78,16 @@ set state = :state,
 where bot_id = :bot_id;
 
 -- name: count_bot_documents
-select count(*) as documents from documents where bot_id = :bot_id and deleted_at is null;
+select count(*) as documents,
+       (select count(*) from qa_pairs where bot_id = :bot_id) as qa_pairs,
+       (select count(*) from passages where bot_id = :bot_id) as passages,
+       (select count(*) from document_sources where bot_id = :bot_id) as document_sources,
+       (select count(*) from relations where bot_id = :bot_id) as relations,
+       (select count(*) from query_logs where bot_id = :bot_id) as query_logs,
+       (select count(*) from markers
+        where bot_id = :bot_id and state = 'delivered' and wanted = 'present') as index_rows
+from documents
+where bot_id = :bot_id and deleted_at is null;
 
 -- name: drop_bot_markers
 delete from markers where bot_id = :bot_id;

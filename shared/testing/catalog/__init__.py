@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from shared.testing.catalog.changes import InMemoryChanges
+from shared.testing.catalog.deletion import InMemoryDeletions
 from shared.testing.catalog.delivery import InMemoryDelivery
 from shared.testing.catalog.documents import InMemoryDocuments
 from shared.testing.catalog.operations import InMemoryOperations
@@ -18,14 +19,14 @@ from shared.testing.catalog.state import CatalogState
 
 
 class InMemoryCatalog:
-    """The ports `Registry`, `DocumentCatalog`, `DeliveryCatalog`, `ReadingCatalog`, `OperationsCatalog` and `EmbedderChanges`,
-    side by side."""
+    """A port of the catalog each, side by side over one state."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.state = CatalogState(clock)
         self.registry = InMemoryRegistry(self.state)
         self.documents = InMemoryDocuments(self.state)
         self.delivery = InMemoryDelivery(self.state)
+        self.deletions = InMemoryDeletions(self.state)
         self.reading = InMemoryReading(self.state)
         self.operations = InMemoryOperations(self.state)
         self.changes = InMemoryChanges(self.state)

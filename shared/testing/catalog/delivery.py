@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,10 +20,11 @@ from shared.domain import (
     MarkerState,
     Proof,
     ProvenMarker,
+    QueryLog,
     Wanted,
 )
 from shared.rows import make_row, related_nodes_of
-from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, atomic
+from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, PassageRow, atomic
 
 
 class InMemoryDelivery:
@@ -40,7 +42,8 @@ class InMemoryDelivery:
                 due[marker.document_id] = min(marker.due, due.get(marker.document_id, marker.due))
         for document in rows.documents.values():
             is_dead = any(generation.state == "dead" for generation in document.generations.values())
-            if is_dead or (_is_open(document) and document.state != "failed"):
+            has_pairs = any(open_tombstones(self._state, bot.bot_id, document.document_id))
+            if is_dead or has_pairs or (_is_open(document) and document.state != "failed"):
                 due[document.document_id] = float("-inf")
         return sorted(due, key=lambda document_id: (due[document_id], document_id))[:limit]
 
@@ -216,12 +219,17 @@ class InMemoryDelivery:
     def finish_deletion(self, bot: Bot, document_id: UUID) -> bool:
         rows = self._state.rows(bot)
         document = rows.documents.get(document_id)
+        if document is not None:
+            finish_pairs(self._state, rows, document_id)
         if document is None or document.tombstone_id is None:
             return False
         is_swept = all(_is_gone(marker) for marker in rows.all_markers() if marker.document_id == document_id)
         if not is_swept or any(row.document_id == document_id for row in rows.passages.values()):
             return False
-        self._state.give_receipt(document.tombstone_id)
+        scrubbed = scrub_logs(rows, document_id)
+        open_ones = [t for t in open_tombstones(self._state, rows.bot.bot_id, document_id) if t["kind"] == "pair"]
+        for tombstone_id in (document.tombstone_id, *(tombstone["tombstone_id"] for tombstone in open_ones)):
+            self._state.give_receipt(tombstone_id, scrubbed_logs=scrubbed)
         del rows.documents[document_id]
         return True
 
@@ -244,11 +252,12 @@ class InMemoryDelivery:
         return [m.passage_id for m in markers if m.document_id == document_id and m.wanted == Wanted.ABSENT]
 
     @atomic
-    def finish_receipt(self, tombstone_id: UUID) -> None:
+    def finish_receipt(self, tombstone_id: UUID, verified: Mapping[str, Any]) -> None:
         tombstone = self._state.tombstones[tombstone_id]
-        tombstone |= {"state": "final", "final_at": datetime.now(UTC)}
-        rows = self._state.bots[tombstone["bot_id"]]
-        _forget(rows, lambda marker: _is_gone(marker) and marker.document_id == tombstone["document_id"])
+        tombstone |= {"state": "final", "final_at": datetime.now(UTC), "verified": verified}
+        if tombstone["kind"] == "document":
+            rows = self._state.bots[tombstone["bot_id"]]
+            _forget(rows, lambda marker: _is_gone(marker) and marker.document_id == tombstone["document_id"])
 
     @atomic
     def forget_old_absent(self, bot: Bot, age_seconds: float) -> None:
@@ -274,6 +283,42 @@ class InMemoryDelivery:
         marker.state, marker.incarnation, marker.error = "delivered", incarnation, None
         marker.delivered_at = self._state.clock()
         marker.release()
+
+
+def open_tombstones(state: CatalogState, bot_id: UUID, document_id: UUID) -> Iterator[dict[str, Any]]:
+    """Those of a document, or of its pairs, that have no receipt yet."""
+    for tombstone in state.tombstones.values():
+        if (tombstone["bot_id"], tombstone["document_id"], tombstone["state"]) == (bot_id, document_id, None):
+            yield tombstone
+
+
+def finish_pairs(state: CatalogState, rows: BotRows, document_id: UUID) -> None:
+    """Give the receipts of deleted pairs of which nothing is left."""
+    for tombstone in list(open_tombstones(state, rows.bot.bot_id, document_id)):
+        left = [p for p in rows.passages.values() if is_behind_pair(p, tombstone["qa_id"], tombstone["generation"])]
+        if tombstone["kind"] == "pair" and not left:
+            scrubbed = scrub_logs(rows, document_id, tombstone["qa_id"])
+            state.give_receipt(tombstone["tombstone_id"], scrubbed_logs=scrubbed)
+
+
+def is_behind_pair(row: PassageRow, qa_id: UUID | None, generation: int | None) -> bool:
+    """Whether a passage is of a pair as it was up to a generation."""
+    return row.pair.qa_id == qa_id and row.since <= (generation or 0)
+
+
+def resting_logs(rows: BotRows, document_id: UUID | None, qa_id: UUID | None = None) -> list[QueryLog]:
+    """The answers that rest on a document, or on one pair of it."""
+    cites = (log for log in rows.logs.values() if document_id in log.document_ids)
+    return [log for log in cites if qa_id is None or any(c.get("qa_id") == str(qa_id) for c in log.citations)]
+
+
+def scrub_logs(rows: BotRows, document_id: UUID | None, qa_id: UUID | None = None) -> int:
+    """Take their words out; returns how many they were."""
+    found = resting_logs(rows, document_id, qa_id)
+    for log in found:
+        left = tuple(d for d in log.document_ids if qa_id is not None or d != document_id)
+        rows.logs[log.query_id] = replace(log, answer=None, citations=(), document_ids=left)
+    return len(found)
 
 
 def _is_open(document: DocumentRow) -> bool:

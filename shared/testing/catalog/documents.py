@@ -47,6 +47,7 @@ class InMemoryDocuments:
             epoch=document.epoch,
             seen_version=document.seen_version,
             seen_hash=live.content_hash if live else None,
+            is_known=document.seen_version is not None or document.last_generation > 0,
         )
 
     @atomic
@@ -70,26 +71,12 @@ class InMemoryDocuments:
         _conclude(document, version, state="rejected", reason=reason)
 
     @atomic
-    def remove(self, observation: Observation) -> None:
+    def remove(self, observation: Observation, entry: str | None = None) -> None:
         document = self._newest(observation)
         rows = self._state.rows(observation.bot)
-        if document.last_generation == 0:
-            del rows.documents[document.document_id]
-            return
-        mine = [row for row in rows.passages.values() if row.document_id == document.document_id]
-        counts = {"passages": len(mine), "pairs": len({row.pair.qa_id for row in mine})}
-        document.tombstone_id = self._state.bury(
-            "document",
-            observation.bot.bot_id,
-            document_id=document.document_id,
-            object_key=document.object_key,
-            counts=counts,
-        )
-        for generation in document.generations.values():
-            generation.state = "dead"
-        document.state, document.look_again, document.leased_until = "deleting", False, 0.0
-        document.live = document.building = document.staging = None
-        document.epoch += 1
+        bury_document(self._state, rows, document)
+        if entry:
+            rows.ledger_entries.add(entry)
 
     @atomic
     def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
@@ -167,6 +154,37 @@ class InMemoryDocuments:
         if document is None or document.tombstone_id is not None or document.epoch != observation.epoch:
             raise SupersededError(f"A newer look at {observation.object_key} has begun.")
         return document
+
+
+def bury_document(state: CatalogState, rows: BotRows, document: DocumentRow) -> None:
+    """Stop the answers of a document, and write its tombstone."""
+    if document.last_generation == 0:
+        del rows.documents[document.document_id]
+        return
+    mine = [row for row in rows.passages.values() if row.document_id == document.document_id]
+    held = [row.staged.passage.passage_id for row in mine]
+    counts = {
+        "catalog": {
+            "generations": len(document.generations),
+            "qa_pairs": len({(row.pair.qa_id, row.since) for row in mine}),
+            "passages": len(mine),
+            "document_sources": len(mine),
+            "relations": sum(len(r) for r in {(p.pair.qa_id, p.since): p.pair.relations for p in mine}.values()),
+        },
+        "index": {"rows": sum(rows.markers[p].state == "delivered" for p in held if p in rows.markers)},
+    }
+    document.tombstone_id = state.bury(
+        "document",
+        rows.bot.bot_id,
+        document_id=document.document_id,
+        object_key=document.object_key,
+        counts=counts,
+    )
+    for generation in document.generations.values():
+        generation.state = "dead"
+    document.state, document.look_again, document.leased_until = "deleting", False, 0.0
+    document.live = document.building = document.staging = None
+    document.epoch += 1
 
 
 def _of_object(rows: BotRows, object_key: str) -> DocumentRow | None:

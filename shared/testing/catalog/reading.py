@@ -55,10 +55,20 @@ class InMemoryReading:
 
     @atomic
     def log(self, bot: Bot, entry: QueryLog) -> None:
-        self._state.rows(bot).logs[entry.query_id] = entry
+        rows = self._state.rows(bot)
+        rows.logs[entry.query_id], rows.logged_at[entry.query_id] = entry, self._state.clock()
 
     def roll_up_analytics(self, bot: Bot) -> None:
         """Nothing reads the figures here."""
+
+    @atomic
+    def forget_logs(self, bot: Bot, *, days: int, limit: int) -> int:
+        rows, before = self._state.rows(bot), self._state.clock() - days * 24 * 3600
+        old = sorted((at, query_id) for query_id, at in rows.logged_at.items() if at < before)[:limit]
+        for _, query_id in old:
+            del rows.logs[query_id], rows.logged_at[query_id]
+            rows.feedback.pop(query_id, None)
+        return len(old)
 
     @atomic
     def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:

@@ -18,7 +18,7 @@ class InMemoryRegistry:
     """Deployment, collections, bots, leases."""
 
     def __init__(self, state: CatalogState) -> None:
-        self._state = state
+        self.state = self._state = state
 
     def deployment_id(self) -> UUID:
         return self._state.deployment_id
@@ -94,13 +94,16 @@ class InMemoryRegistry:
         return list(self._state.collections.values())
 
     @atomic
-    def delete_bot(self, slug: str) -> Bot:
-        bot = self.bot(slug)
-        rows = self._state.bots[bot.bot_id]
-        documents = sum(document.tombstone_id is None for document in rows.documents.values())
-        rows.state = "deleting"
-        self._state.bury("bot", bot.bot_id, counts={"documents": documents})
-        return bot
+    def delete_bot(self, slug: str, entry: str | None = None) -> Bot:
+        rows = next((rows for rows in self._state.bots.values() if rows.bot.slug == slug), None)
+        if rows is None or (rows.state != "active" and entry is None):
+            raise NotFoundError(f"There is no bot {slug!r}.")
+        if rows.state == "active":
+            documents = sum(document.tombstone_id is None for document in rows.documents.values())
+            counts = {"catalog": {"documents": documents, "passages": len(rows.passages)}, "index": {}}
+            rows.state = "deleting"
+            self._state.bury("bot", rows.bot.bot_id, counts=counts)
+        return self._current(rows)
 
     @atomic
     def drop_bot(self, bot: Bot) -> None:

@@ -105,7 +105,10 @@ class BotRows:
     other_markers: dict[UUID, dict[UUID, MarkerRow]] = field(default_factory=dict)  # by collection
     changed_at: float | None = None  # when the bot's collections last changed
     logs: dict[UUID, QueryLog] = field(default_factory=dict)
+    logged_at: dict[UUID, float] = field(default_factory=dict)
     feedback: dict[UUID, tuple[int, str | None]] = field(default_factory=dict)
+    ledger_entries: set[str] = field(default_factory=set)
+    ledger_settled: str = ""
 
     def markers_in(self, collection: Collection) -> dict[UUID, MarkerRow]:
         """The markers of one collection."""
@@ -131,6 +134,7 @@ class CatalogState:
         self.leases: dict[str, tuple[UUID, float, Mapping[str, Any]]] = {}
         self.tombstones: dict[UUID, dict[str, Any]] = {}
         self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.connections = 1
 
     def rows(self, bot: Bot) -> BotRows:
         """The rows of a bot that is active. Raises NotFoundError."""
@@ -152,9 +156,11 @@ class CatalogState:
     def bury(self, kind: str, bot_id: UUID, **facts: Any) -> UUID:
         """Write a tombstone; returns its id."""
         tombstone_id = uuid4()
-        absent: dict[str, Any] = dict.fromkeys(("document_id", "qa_id", "object_key", "state", "final_at"))
+        optional = ("document_id", "qa_id", "generation", "object_key", "state", "final_at", "verified")
+        absent: dict[str, Any] = dict.fromkeys(optional)
         known = {
             "tombstone_id": tombstone_id,
+            "slug": self.bots[bot_id].bot.slug,
             "kind": kind,
             "bot_id": bot_id,
             "deleted_at": datetime.now(UTC),
@@ -163,8 +169,9 @@ class CatalogState:
         self.tombstones[tombstone_id] = absent | known | facts
         return tombstone_id
 
-    def give_receipt(self, tombstone_id: UUID) -> None:
+    def give_receipt(self, tombstone_id: UUID, **more: int) -> None:
         """Make the provisional receipt of a tombstone."""
+        self.tombstones[tombstone_id]["counts"] |= more
         receipt = {"state": "provisional", "provisional_at": datetime.now(UTC), "given": self.clock()}
         self.tombstones[tombstone_id] |= receipt
 

@@ -1,0 +1,71 @@
+"""Looks again behind every delete, once no worker is alive that could still write for it; then its receipt is final."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain import Bot
+from shared.errors import CollectionMissingError
+from shared.ports import DeletionCatalog, DeliveryCatalog, VectorIndex
+from shared.steps import step
+from shared.telemetry import logger
+
+ROWS_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """Makes receipts final."""
+
+    catalog: DeliveryCatalog
+    deletions: DeletionCatalog
+    index: VectorIndex
+
+    def finish(self, receipt: Mapping[str, Any], bot: Bot) -> bool:
+        """Make a receipt final if nothing is left in either store. What had come back goes, and is looked for again."""
+        in_index = sum(
+            self._back_in_index(bot.within(each), receipt) for each in (bot.collection, *bot.other_collections)
+        )
+        in_catalog = self.deletions.remains(receipt)
+        if in_catalog.get("query_logs"):  # an answer that was on its way when the document went
+            self.deletions.scrub_logs(receipt)
+            step("delete.late-logs-scrubbed")
+        if in_index or any(in_catalog.values()):
+            remains = {name: rows for name, rows in {**in_catalog, "index": in_index}.items() if rows}
+            logger().error(
+                "something was left behind a delete",
+                bot=bot.slug,
+                tombstone_id=str(receipt["tombstone_id"]),
+                kind=receipt["kind"],
+                remains=remains,
+            )
+            return False
+        verified = {"catalog": in_catalog, "index": {"rows": in_index}}
+        self.catalog.finish_receipt(receipt["tombstone_id"], verified)
+        step("receipt.final")
+        return True
+
+    def _back_in_index(self, bot: Bot, receipt: Mapping[str, Any]) -> int:
+        """How many rows of what was deleted the bot's collection had; they are deleted."""
+        try:
+            return self._rows_of_bot(bot) if receipt["kind"] == "bot" else self._rows_of_document(bot, receipt)
+        except CollectionMissingError:
+            return 0
+
+    def _rows_of_bot(self, bot: Bot) -> int:
+        found = self.index.count(bot.collection, bot.bot_id)
+        if found:
+            self.index.delete_bot(bot.collection, bot.bot_id)
+        return found
+
+    def _rows_of_document(self, bot: Bot, receipt: Mapping[str, Any]) -> int:
+        passage_ids = self.catalog.absent_passages(bot.bot_id, receipt["document_id"])
+        found = 0
+        for begin in range(0, len(passage_ids), ROWS_AT_ONCE):
+            batch = passage_ids[begin : begin + ROWS_AT_ONCE]
+            if back := self.index.present(bot.collection, bot.bot_id, batch):
+                self.index.delete(bot.collection, bot.bot_id, sorted(back))
+                found += len(back)
+        return found
