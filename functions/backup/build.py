@@ -1,11 +1,16 @@
-"""Puts a snapshot or a restore together from the process's ports, for the timer and for the command line."""
+"""Puts a snapshot, a restore or an export together from the process's ports, for the timer and for the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+from functions.backup.export import Export
 from functions.backup.restore import Restore
 from functions.backup.snapshot import Report, Snapshot
 from functions.backup.tables import CatalogTables
 from shared import wiring
+from shared.catalog.exporting import PostgresExport
 from shared.milvus_schema import INDEX_PROFILES
 from shared.ports import ObjectStore
 
@@ -46,4 +51,18 @@ def build_restore(backups: ObjectStore, *, report: Report, brings_back_deleted_b
         report=report,
         ledger=wiring.ledger(),
         brings_back_deleted_bots=brings_back_deleted_bots,
+    )
+
+
+def build_export(
+    *, since: datetime | None, batch_size: int, includes_embeddings: bool, report: Callable[[str], None]
+) -> Export:
+    return Export(
+        registry=wiring.registry(),
+        reader=PostgresExport(wiring.direct_postgres()),
+        index=wiring.index(),
+        since=since,
+        batch_size=batch_size,
+        includes_embeddings=includes_embeddings,
+        report=report,
     )
