@@ -39,6 +39,7 @@ WHOLE_BOT = {
     "snapshot_receipts": "a snapshot copies all receipts of the bot",
     "count_bot_documents": "it counts all documents of the bot",
     "drop_bot_markers": "it removes all markers of the bot",
+    "unmarked_members": "it looks at every member of every generation of the bot",
     "overview": "status counts the documents of every bot",
 }
 INCARNATION = UUID(int=1)
