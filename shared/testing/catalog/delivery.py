@@ -194,7 +194,7 @@ class InMemoryDelivery:
 
     @atomic
     def known_passages(self, bot: Bot) -> int:
-        return sum(marker.state != "delivered" for marker in self._state.rows(bot).markers.values())
+        return sum(marker.state != "delivered" for marker in self._state.bots[bot.bot_id].markers.values())
 
     @atomic
     def flip(self, bot: Bot, document_id: UUID) -> bool:
