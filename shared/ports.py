@@ -373,6 +373,17 @@ class DeliveryCatalog(Protocol):
         """Have those passages written and proven anew, as the catalog's content says; returns how many that will be."""
         ...
 
+    def unmarked_members(self, bot: Bot) -> dict[UUID, int]:
+        """Documents with passages that a generation holds and no marker wants, and how many. There are none by right."""
+        ...
+
+    def remint(self, bot: Bot, document_id: UUID) -> int:
+        """Replace such passages by new ones of the same content, to be delivered; returns how many.
+
+        What the index must not hold never comes back under its id.
+        """
+        ...
+
     def known_passages(self, bot: Bot) -> int:
         """How many passages may be in the index without being proven: on their way in, or on their way out."""
         ...

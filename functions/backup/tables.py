@@ -9,14 +9,13 @@ from typing import BinaryIO, cast
 from uuid import UUID, uuid4
 
 from functions.backup.manifest import BotManifest, Part, PartWriter, compressed_file, open_part
-from shared.catalog.mapping import pair_from, to_json
+from shared.catalog.mapping import index_row_from, to_json
 from shared.catalog.registry import attach_partitions
 from shared.catalog.statistics import refresh_statistics
-from shared.domain import Bot, Collection, Passage
+from shared.domain import Bot, Collection
 from shared.errors import ConflictError
 from shared.ports import ObjectStore
 from shared.postgres import PostgresClient, Row, Transaction
-from shared.rows import make_row
 
 # In the order in which they are restored.
 TABLES = (
@@ -156,14 +155,7 @@ def _insert_markers(tx: Transaction, bot_id: UUID, collection: Collection) -> No
 
 
 def _marker_record(row: Row, bot_id: UUID, collection: Collection) -> dict[str, object]:
-    index_row = make_row(
-        deployment_id=collection.deployment_id,
-        bot_id=bot_id,
-        document_id=row["document_id"],
-        pair=pair_from(row),
-        passage=Passage(row["passage_id"], row["part"], row["text"]),
-        related_nodes=row["related_nodes"],
-    )
+    index_row = index_row_from(row, collection, bot_id)
     return {
         "passage_id": row["passage_id"],
         "document_id": row["document_id"],

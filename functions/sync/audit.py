@@ -83,7 +83,7 @@ class Audit:
         while self.time_left() > RESERVE_SECONDS:
             if current.walk.position == 0:
                 current.began_at = self.now()
-                current.found = self.comparer.foreign(Extent(collection))
+                current.found = self.comparer.foreign(Extent(collection)) + self._remint(collection, opened)
             found = self.comparer.next(Extent(collection), current.walk)
             opened |= self.healer.heal(collection, found)
             current.found += found.drift
@@ -96,6 +96,16 @@ class Audit:
                 return True
             self.registry.claim_lease(name, self.holder, LEASE_SECONDS)
         return False
+
+    def _remint(self, collection: Collection, opened: set[UUID]) -> Drift:
+        found = Drift()
+        for bot in self.registry.bots():
+            if bot.collection.collection_id == collection.collection_id:
+                lost = self.healer.remint(bot)
+                found += lost
+                if lost.missing:
+                    opened.add(bot.bot_id)
+        return found
 
     def _conclude(self, collection: Collection, finished: AuditPass) -> AuditPass:
         """Tell how the pass ended; returns the next one."""

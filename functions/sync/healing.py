@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from functions.sync.comparison import Comparison
-from shared.domain import Collection
+from shared.domain import Bot, Collection, Drift
 from shared.ports import DeliveryCatalog, VectorIndex
 from shared.steps import step
 from shared.telemetry import logger
@@ -31,6 +31,14 @@ class Healer:
         """Returns the bots that have something to deliver by it."""
         self._remove_orphans(collection, found)
         return self._reopen(collection, found)
+
+    def remint(self, bot: Bot) -> Drift:
+        """Mint passages anew that a live generation holds although no marker wants them."""
+        minted = sum(self.catalog.remint(bot, document_id) for document_id in self.catalog.unmarked_members(bot))
+        if minted:
+            step("audit.passages-minted-anew")
+            logger().warning("markers were gone: passages are delivered under new ids", bot=bot.slug, passages=minted)
+        return Drift(checked=minted, missing=minted)
 
     def _remove_orphans(self, collection: Collection, found: Comparison) -> None:
         by_bot: dict[UUID, list[str]] = defaultdict(list)

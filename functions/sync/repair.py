@@ -17,7 +17,7 @@ def repair(
     Returns what was found, and whether nothing is left to do. Raises what the ports raise; a repetition goes on.
     """
     _deliver(sync, bots)
-    found = Drift()
+    found = sum((sync.healer().remint(bot) for bot in bots), Drift())
     for extent in extents:
         found += _heal(sync, extent, tell)
     return found, _deliver(sync, bots)

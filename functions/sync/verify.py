@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -59,7 +59,18 @@ def verify(
             report.drift += found.drift
             _count(report.bots, found)
             progress(f"{extent.collection.name}: {walk.share:.0%} compared, {report.drift.checked:,} rows")
+        for bot in comparer.registry.bots():
+            if bot.collection.collection_id == extent.collection.collection_id and extent.bot_id in (None, bot.bot_id):
+                report.drift += _count_unmarked(report.bots[bot.bot_id], comparer.catalog.unmarked_members(bot), extent)
     return report
+
+
+def _count_unmarked(bot: BotReport, unmarked: Mapping[UUID, int], extent: Extent) -> Drift:
+    """Members of generations that no marker wants: nothing would ever bring them into the index."""
+    of_extent = [passages for document, passages in unmarked.items() if extent.document_id in (None, document)]
+    bot.passages += sum(of_extent)
+    bot.missing += sum(of_extent)
+    return Drift(checked=sum(of_extent), missing=sum(of_extent))
 
 
 def _count(bots: dict[UUID, BotReport], found: Comparison) -> None:

@@ -7,22 +7,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from shared.catalog.mapping import pair_from, to_json
+from shared.catalog.mapping import index_row_from, to_json
 from shared.domain import (
     Bot,
     Claim,
     Collection,
     EmbeddableText,
-    IndexRow,
     KeyRange,
     Marker,
     MarkerState,
-    Passage,
     Proof,
     ProvenMarker,
     Wanted,
 )
-from shared.rows import make_row
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
@@ -183,11 +180,38 @@ class PostgresDelivery:
         def work(tx: Transaction) -> int:
             locked = [row["passage_id"] for row in tx.rows("lock_proven", **key, passage_ids=list(passage_ids))]
             contents = tx.rows("rows_to_deliver", **key, passage_ids=locked)
-            rows = [_index_row(collection, bot_id, content) for content in contents]
+            rows = [index_row_from(content, collection, bot_id) for content in contents]
             hashes = [{"passage_id": row.passage_id, "row_hash": row.row_hash} for row in rows]
             return tx.execute("reopen", **key, rows=to_json(hashes))
 
         return self._client.transact(work)
+
+    def unmarked_members(self, bot: Bot) -> dict[UUID, int]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("unmarked_members", bot_id=bot.bot_id, collection_id=bot.collection.collection_id),
+            read_only=True,
+            timeout_seconds=LONG_TIMEOUT_SECONDS,
+        )
+        return {row["document_id"]: row["passages"] for row in rows}
+
+    def remint(self, bot: Bot, document_id: UUID) -> int:
+        key = {"bot_id": bot.bot_id, "document_id": document_id}
+        collection_id = bot.collection.collection_id
+
+        def work(tx: Transaction) -> int:
+            if tx.row("lock_document", **key) is None:
+                return 0
+            contents = tx.rows("unmarked_contents", **key, collection_id=collection_id)
+            minted = [_minted(bot, content) for content in contents]
+            rows = to_json(minted)
+            tx.execute("copy_passages", bot_id=bot.bot_id, rows=rows)
+            tx.execute("copy_sources", bot_id=bot.bot_id, rows=rows)
+            tx.execute("insert_restored_markers", bot_id=bot.bot_id, collection_id=collection_id, rows=rows)
+            tx.execute("replace_members", **key, rows=rows)
+            _drop_passages(tx, bot, [content["passage_id"] for content in contents])
+            return len(minted)
+
+        return self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
 
     def known_passages(self, bot: Bot) -> int:
         return int(
@@ -325,7 +349,7 @@ def _present_marker(bot: Bot, content: Row) -> Marker:
         passage_id=content["passage_id"],
         document_id=content["document_id"],
         wanted=Wanted.PRESENT,
-        row=_index_row(bot.collection, bot.bot_id, content),
+        row=index_row_from(content, bot.collection, bot.bot_id),
         text=EmbeddableText(content["question"], content["text"]),
         row_hash=content["row_hash"],
         copy_from=content["copy_from"],
@@ -333,15 +357,16 @@ def _present_marker(bot: Bot, content: Row) -> Marker:
     )
 
 
-def _index_row(collection: Collection, bot_id: UUID, content: Row) -> IndexRow:
-    return make_row(
-        deployment_id=collection.deployment_id,
-        bot_id=bot_id,
-        document_id=content["document_id"],
-        pair=pair_from(content),
-        passage=Passage(content["passage_id"], content["part"], content["text"]),
-        related_nodes=content["related_nodes"],
-    )
+def _minted(bot: Bot, content: Row) -> dict[str, Any]:
+    """A new passage with that content."""
+    row = index_row_from(content | {"passage_id": uuid4()}, bot.collection, bot.bot_id)
+    return {
+        "passage_id": row.passage_id,
+        "old_id": content["passage_id"],
+        "document_id": row.document_id,
+        "since_generation": content["since_generation"],
+        "row_hash": row.row_hash,
+    }
 
 
 def _marker_state(row: Row) -> MarkerState:

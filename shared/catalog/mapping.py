@@ -16,13 +16,15 @@ from shared.domain import (
     DocumentStatus,
     Evidence,
     Filter,
+    IndexRow,
     Metadata,
     Pair,
+    Passage,
     Source,
     StagedPair,
 )
 from shared.postgres import Row
-from shared.rows import related_nodes_of
+from shared.rows import make_row, related_nodes_of
 
 _METADATA_COLUMNS = (
     "category",
@@ -208,6 +210,18 @@ def relation_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
         for staged in pairs
         for relation in staged.pair.relations
     ]
+
+
+def index_row_from(row: Row, collection: Collection, bot_id: UUID) -> IndexRow:
+    """The row that the index must hold for a passage and its pair."""
+    return make_row(
+        deployment_id=collection.deployment_id,
+        bot_id=bot_id,
+        document_id=row["document_id"],
+        pair=pair_from(row),
+        passage=Passage(row["passage_id"], row["part"], row["text"]),
+        related_nodes=row["related_nodes"],
+    )
 
 
 def to_json(value: object) -> str:

@@ -302,7 +302,10 @@ def test_without_an_instance_the_command_says_how_to_start_one(tmp_path: Path, m
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "ask", "search", "upload", "documents", "bots", "migrate", "sync", "backup", "restore", "verify", "status"],
+    [
+        *("up", "ask", "search", "upload", "documents", "bots", "migrate", "sync", "backup", "restore"),
+        *("verify", "repair", "adopt", "status"),
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = subprocess.run([LOCKSTEP, command, "--help"], capture_output=True, text=True, env=CLEAN)

@@ -174,6 +174,25 @@ def test_markers_that_lost_their_proof_are_delivered_again(stores: Stores, chang
     assert stores.answers() == TRUTH
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from markers",
+        "update markers set wanted = 'absent', state = 'pending'",
+        "update markers set wanted = 'absent'",
+    ],
+)
+def test_passages_whose_markers_are_gone_are_delivered_under_new_ids(stores: Stores, change: str) -> None:
+    before = {row["passage_id"] for row in stores.rows()}
+    stores.run(change)
+    assert stores.drift().missing == 6
+    stores.sync()
+    assert stores.drift() == Drift(6)
+    assert stores.answers() == TRUTH
+    after = {row["passage_id"] for row in stores.rows()}
+    assert len(after) == 6 and not before & after
+
+
 def test_a_collection_that_was_dropped_is_built_anew(stores: Stores) -> None:
     stores.milvus.drop_collection(stores.collection)
     assert stores.drift() == Drift(6, missing=6)

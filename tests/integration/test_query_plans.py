@@ -43,6 +43,7 @@ WHOLE_BOT = {
     "change_progress": "before a bot moves, all of its passages are compared",
     "has_markers": "a collection is left when none of the bot's markers is in it",
     "drop_entries_of_bot": "it removes all that was followed of the bot's deletes",
+    "unmarked_members": "it looks at every member of every generation of the bot",
     "overview": "status counts the documents of every bot",
     "gauges": "they are of the whole deployment",
 }

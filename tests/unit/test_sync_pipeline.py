@@ -30,9 +30,9 @@ class Index(InMemoryVectorIndex):
                 raise self.trouble[row.bot_id]
         super().upsert(collection, rows)
 
-    def delete(self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID] | Sequence[str]) -> None:
+    def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None:
         if not self.keeps:
-            super().delete(collection, bot_id, passage_ids)
+            super().delete(collection, bot_id, keys)
 
 
 class Clock:

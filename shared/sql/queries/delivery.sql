@@ -118,12 +118,16 @@ order by passage_id
 for update;
 
 -- name: drop_passages
--- Only what is gone from every collection that held it.
+-- Only what is gone from every collection that held it, and what no generation holds: whatever its marker says.
 delete from passages p
 where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
   and not exists (
       select from markers k
       where k.bot_id = p.bot_id and k.passage_id = p.passage_id and not (k.wanted = 'absent' and k.state = 'delivered')
+  )
+  and not exists (
+      select from membership m
+      where m.bot_id = p.bot_id and m.document_id = p.document_id and m.passage_id = p.passage_id
   )
 returning passage_id, qa_id, since_generation, document_id;
 
@@ -224,6 +228,43 @@ update markers k
 set state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), copy_from = null, row_hash = r.row_hash
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, row_hash text)
 where k.bot_id = :bot_id and k.passage_id = r.passage_id and k.collection_id = :collection_id;
+
+-- name: unmarked_members
+-- Passages that a generation holds and no marker wants: somebody altered or removed markers.
+select m.document_id, count(distinct m.passage_id) as passages
+from membership m
+left join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id and k.collection_id = :collection_id
+where m.bot_id = :bot_id and (k.wanted is null or k.wanted = 'absent')
+group by m.document_id;
+
+-- name: unmarked_contents
+select p.passage_id, p.document_id, p.part, p.text, p.related_nodes, q.*
+from passages p
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
+where p.bot_id = :bot_id and p.document_id = :document_id
+  and p.passage_id in (
+      select m.passage_id from membership m
+      left join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id and k.collection_id = :collection_id
+      where m.bot_id = :bot_id and m.document_id = :document_id and (k.wanted is null or k.wanted = 'absent')
+  );
+
+-- name: copy_passages
+insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes)
+select :bot_id, r.passage_id, p.document_id, p.qa_id, p.since_generation, p.part, p.text, p.text_hash, p.related_nodes, p.lexemes
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
+join passages p on p.bot_id = :bot_id and p.passage_id = r.old_id;
+
+-- name: copy_sources
+insert into document_sources (bot_id, passage_id, document_id, name, object_path, page, section, excerpt)
+select :bot_id, r.passage_id, s.document_id, s.name, s.object_path, s.page, s.section, s.excerpt
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
+join document_sources s on s.bot_id = :bot_id and s.passage_id = r.old_id;
+
+-- name: replace_members
+update membership m
+set passage_id = r.passage_id
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
+where m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = r.old_id;
 
 -- name: known_passages
 -- Passages that may be in the index without being proven: on their way in, or on their way out.

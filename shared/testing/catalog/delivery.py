@@ -90,7 +90,8 @@ class InMemoryDelivery:
         proven = [marker for marker in self._held(rows, bot, claim, passage_ids) if marker.wanted == Wanted.ABSENT]
         for marker in proven:
             self._prove(marker, incarnation)
-            if not any(other.passage_id == marker.passage_id for other in rows.all_markers() if not _is_gone(other)):
+            is_held = any(other.passage_id == marker.passage_id for other in rows.all_markers() if not _is_gone(other))
+            if not is_held and not _is_member(rows, marker.passage_id):
                 rows.passages.pop(marker.passage_id, None)
         return len(proven)
 
@@ -174,6 +175,29 @@ class InMemoryDelivery:
             marker.row_hash = _row(collection.deployment_id, bot_id, rows, marker).row_hash
             _open_again(marker, self._state.clock())
         return len(opened)
+
+    @atomic
+    def unmarked_members(self, bot: Bot) -> dict[UUID, int]:
+        rows = self._state.rows(bot)
+        lost = {document_id: len(_unmarked(rows, document)) for document_id, document in rows.documents.items()}
+        return {document_id: passages for document_id, passages in lost.items() if passages}
+
+    @atomic
+    def remint(self, bot: Bot, document_id: UUID) -> int:
+        rows = self._state.rows(bot)
+        document = rows.documents[document_id]
+        lost = [passage_id for passage_id in _unmarked(rows, document) if passage_id in rows.passages]
+        for old_id in lost:
+            held, new_id = rows.passages.pop(old_id), uuid4()
+            staged = replace(held.staged, passage=replace(held.staged.passage, passage_id=new_id))
+            rows.passages[new_id] = replace(held, staged=staged)
+            marker = MarkerRow(new_id, document_id, held.since, "", None)
+            marker.row_hash = _row(bot.collection.deployment_id, bot.bot_id, rows, marker).row_hash
+            rows.markers[new_id] = marker
+            for generation in document.generations.values():
+                if old_id in generation.members:
+                    generation.members = generation.members - {old_id} | {new_id}
+        return len(lost)
 
     @atomic
     def known_passages(self, bot: Bot) -> int:
@@ -386,6 +410,16 @@ def _row(deployment_id: UUID, bot_id: UUID, rows: BotRows, marker: MarkerRow) ->
         passage=held.staged.passage,
         related_nodes=related_nodes_of(held.pair.relations),
     )
+
+
+def _is_member(rows: BotRows, passage_id: UUID) -> bool:
+    return any(passage_id in g.members for d in rows.documents.values() for g in d.generations.values())
+
+
+def _unmarked(rows: BotRows, document: DocumentRow) -> set[UUID]:
+    members = {passage_id for generation in document.generations.values() for passage_id in generation.members}
+    wanted = {marker.passage_id for marker in rows.markers.values() if marker.wanted == Wanted.PRESENT}
+    return members - wanted
 
 
 def _proven(bot_id: UUID, marker: MarkerRow) -> ProvenMarker | None:
