@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.packaging.archive import MIB, Part, check_sizes, files_of, make_archive
+from infra.packaging.archive import CLOUD_BYTES, LIMIT_BYTES, MIB, Part, check_sizes, files_of, make_archive
 from infra.packaging.bytecode import compile_tree, find_interpreter
 from infra.packaging.dependencies import (
     LAYER,
@@ -72,7 +72,8 @@ def build_package(
         _place_model(model, parts[LAYER].folder / "model")
         _place_next_model(next_model, parts[LAYER].folder / "next-model")
         _place_certificates(certificates, parts[LAYER].folder / "certificates.pem")
-        check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS])
+        limit = LIMIT_BYTES if next_model is None else CLOUD_BYTES
+        check_sizes(parts[LAYER], [parts[name] for name in FUNCTIONS], limit)
         if not target.is_host:
             for part in parts.values():
                 make_archive(part)
