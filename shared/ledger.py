@@ -32,9 +32,7 @@ PREFIX = ".lockstep/ledger/"  # no bot's prefix begins with a dot
 READS_AT_ONCE = 8
 WRITE_SECONDS = 60.0  # an entry that took longer to write is written again, with a number of its own time
 _ENTRY = re.compile(r"[0-9]{15}-[0-9a-f]{12}")
-SETTLE_SECONDS = (
-    20 * 60.0
-)  # after that no entry with a lower number can come: far more than the above, and clocks' skew
+SETTLE_SECONDS = 20 * 60.0  # far more than that, and than clocks differ: then no entry with a lower number can come
 
 
 @dataclass(frozen=True, slots=True)
