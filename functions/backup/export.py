@@ -10,7 +10,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -37,8 +38,6 @@ class Writer(Protocol):
     """Takes the records of one table after another."""
 
     def write(self, table: Table, records: Sequence[Record]) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,16 @@ class Export:
 
     def to_database(self, url: str, bots: Sequence[Bot]) -> list[ExportedBot]:
         """Write into tables of that Postgres; what is there of the same keys is replaced. Raises ConfigurationError."""
-        return [self._export(bot, SqlDatabase(url)) for bot in bots]
+        with closing(SqlDatabase(url)) as database:
+            return [self._export(bot, database) for bot in bots]
 
     def _write_bot(self, bot: Bot, form: str, folder: Path) -> ExportedBot:
         own = folder / bot.slug
         own.mkdir()
-        exported = self._export(bot, FILE_WRITERS[form](own))
+        with closing(FILE_WRITERS[form](own)) as writer:
+            exported = self._export(bot, writer)
         files = [_described(path, folder) for path in sorted(own.iterdir())]
-        return ExportedBot(exported.bot, exported.as_of, exported.records, exported.missing_embeddings, files)
+        return replace(exported, files=files)
 
     def _export(self, bot: Bot, writer: Writer) -> ExportedBot:
         with tempfile.TemporaryDirectory(prefix="lockstep-export-") as aside:
@@ -121,7 +122,6 @@ class Export:
                 records["embeddings"] = _write(writer, "embeddings", self._embeddings(bot, spool))
                 missing = records["sources"] - records["embeddings"]
                 self.report(f"{bot.slug}: {records['embeddings']:,} embeddings, {missing:,} not in the index")
-            writer.close()
         return ExportedBot(bot.slug, as_of, records, missing)
 
     def _embeddings(self, bot: Bot, spool: _Spool) -> Iterator[list[Record]]:

@@ -180,6 +180,10 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "entry": "000000000000100-0a0b0c0d0e0f",
         "entries": ["000000000000100-0a0b0c0d0e0f", "000000000009999-0a0b0c0d0e0f"],
         "incarnation": INCARNATION,
+        "since": None,
+        "after_qa_id": known("q", 1),
+        "after_generation": 1,
+        "after_moment": now,
     }
     for integer in (
         "limit",
@@ -206,6 +210,8 @@ def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, 
         defaults["after"] = UUID(int=1 << 100)
     if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
         defaults["document_id"] = None
+    if name == "export_logs":
+        defaults["since"] = datetime(1, 1, 1, tzinfo=UTC)
     if name == "seal_generation":
         defaults["pairs"] = 1
     tx.script("savepoint before")
