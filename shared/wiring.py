@@ -13,6 +13,7 @@ from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from shared.catalog.amendments import PostgresAmendments
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
     from shared.catalog.reading import PostgresReading
@@ -105,6 +106,13 @@ def reading() -> PostgresReading:
     from shared.catalog.reading import PostgresReading
 
     return PostgresReading(postgres())
+
+
+@Once
+def amendments() -> PostgresAmendments:
+    from shared.catalog.amendments import PostgresAmendments
+
+    return PostgresAmendments(postgres())
 
 
 @Once

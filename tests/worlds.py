@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
+from shared.catalog.amendments import PostgresAmendments
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
 from shared.catalog.reading import PostgresReading
@@ -18,6 +19,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
 from shared.milvus import MilvusIndex
 from shared.ports import (
+    Amendments,
     DeliveryCatalog,
     DocumentCatalog,
     Embedder,
@@ -46,6 +48,7 @@ class World:
     documents: DocumentCatalog
     delivery: DeliveryCatalog
     reading: ReadingCatalog
+    amendments: Amendments
     index: VectorIndex
     embedder: Embedder = field(default_factory=HashingEmbedder)
     objects: ObjectStore = field(default_factory=InMemoryObjectStore)
@@ -130,6 +133,7 @@ def memory_world(**changes: object) -> World:
         "documents": catalog.documents,
         "delivery": catalog.delivery,
         "reading": catalog.reading,
+        "amendments": catalog.amendments,
         "index": InMemoryVectorIndex(),
     }
     return World(**{**ports, **changes})  # type: ignore[arg-type]
@@ -144,6 +148,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "documents": PostgresDocuments(client),
         "delivery": PostgresDelivery(client),
         "reading": PostgresReading(client),
+        "amendments": PostgresAmendments(client),
         "index": MilvusIndex(milvus_uri),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 from uuid import UUID
 
+from functions.ingest.corrections import find_corrected, pair_of
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
 from functions.ingest.passages import stage_pair
@@ -25,7 +26,9 @@ from shared.errors import (
     StoreUnavailableError,
     SupersededError,
 )
+from shared.keys import is_correction
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
+from shared.steps import step
 from shared.telemetry import logger
 
 LOOK_LEASE_SECONDS = 120.0
@@ -91,6 +94,9 @@ class Ingest:
         return observation.document_id
 
     def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> None:
+        if is_correction(observation.object_key):
+            self._stage_correction(observation, version, content_hash, file)
+            return
         name = observation.object_key.partition("/")[2]
         document = parse(file, name)
         maker = PairMaker(
@@ -108,6 +114,14 @@ class Ingest:
             )
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
+
+    def _stage_correction(
+        self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO
+    ) -> None:
+        own, correction = find_corrected(self.documents, observation.bot, observation.object_key, file)
+        accepted = Accepted(version, content_hash, own.pair.question, corrects=own)
+        self._stage_part(observation, accepted, None, [pair_of(correction, observation.document_id)], sealed_pairs=1)
+        step("correct.staged")
 
     def _stage_part(
         self,

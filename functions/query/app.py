@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.guard import Guard
 from functions.query.problems import install_problem_handlers
-from functions.query.routes import bots, documents, health, questions
+from functions.query.routes import amendments, bots, documents, health, pairs, questions
 from functions.query.services import Services
 from shared import wiring
 
@@ -26,7 +26,7 @@ def create_app(services: Services) -> FastAPI:
     """The app over those services. Nothing is connected or loaded until a request needs it."""
     app = FastAPI(title="Lockstep", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.services = services
-    for router in (questions.router, documents.router, bots.router, health.router):
+    for router in (questions.router, documents.router, amendments.router, pairs.router, bots.router, health.router):
         app.include_router(router)
     install_problem_handlers(app)
     _serve_docs(app)
@@ -44,6 +44,8 @@ def app() -> FastAPI:
             documents=wiring.documents(),
             delivery=wiring.delivery_catalog(),
             reading=wiring.reading(),
+            amendments=wiring.amendments(),
+            hints=wiring.hints(),
             index=wiring.index(),
             bucket=wiring.bucket,
             embedder=wiring.embedder,

@@ -15,10 +15,12 @@ from functions.query.extractive import ExtractiveWriter
 from functions.query.retrieval import Retrieval
 from shared.domain import Bot
 from shared.ports import (
+    Amendments,
     AnswerWriter,
     DeliveryCatalog,
     DocumentCatalog,
     Embedder,
+    Hints,
     ObjectStore,
     ReadingCatalog,
     Registry,
@@ -36,6 +38,8 @@ class Services:
     documents: DocumentCatalog
     delivery: DeliveryCatalog
     reading: ReadingCatalog
+    amendments: Amendments
+    hints: Hints
     index: VectorIndex
     bucket: Callable[[], ObjectStore]
     embedder: Callable[[], Embedder]

@@ -21,12 +21,14 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.steps import step
 from shared.telemetry import logger
 
 DOCUMENTS_AT_ONCE = 50
 REOPEN_BATCH = 5_000
 SECOND_LOOK_SECONDS = 20 * 60.0  # longer than any function lives
 RECEIPTS_AT_ONCE = 100
+CORRECTIONS_AT_ONCE = 500
 FORGET_ABSENT_SECONDS = 24 * 3600.0
 
 
@@ -52,6 +54,7 @@ class Sync:
             is_finished &= self._survives(bot, self._remove_bot)
         for bot in self.registry.bots():
             is_finished &= self._survives(bot, self._deliver)
+            is_finished &= self._survives(bot, self._remove_abandoned_corrections)
             is_finished &= self._survives(bot, self._scan)
         self._take_second_looks()
         return is_finished
@@ -97,6 +100,17 @@ class Sync:
             hints=self.hints,
             time_left=self.time_left,
         )
+
+    def _remove_abandoned_corrections(self, bot: Bot) -> bool:
+        """What corrects a document that was deleted holds something of it, and goes with it."""
+        keys = self.documents.abandoned_corrections(bot, CORRECTIONS_AT_ONCE)
+        if keys:
+            check_bucket(self.bucket, bot.collection.deployment_id)
+        for key in keys:
+            self.bucket.delete(key)
+            step("correct.abandoned-removed")
+            self.hints.object_changed(key)
+        return len(keys) < CORRECTIONS_AT_ONCE
 
     def _scan(self, bot: Bot) -> bool:
         check_bucket(self.bucket, bot.collection.deployment_id)

@@ -126,7 +126,7 @@ def source(deployments: Deployments) -> Deployment:
     world.put("guide.md", "# Guide\n\nHow to find the way.\n")
     world.put("old.txt", "Something that goes.")
     world.remove("old.txt")
-    world.reading.log(world.bot, QueryLog(uuid4(), "q", 'an "answer"\nwith lines', False, 5))
+    world.reading.log(world.bot, QueryLog(uuid4(), "q", 'an "answer"\nwith lines', False, 5), [])
     return deployment
 
 

@@ -42,7 +42,7 @@ WHOLE_BOT = {
     "overview": "status counts the documents of every bot",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status"}
+FRAGMENTS = {"pair_filter", "live_membership", "document_status", "corrected_is_live", "in_force"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -57,7 +57,10 @@ JOINED_AS_WRITTEN = {
     "matching_passages",
     "hydrate",
     "vouch",
-    "live_documents",
+    "superseded",
+    "corrections_of",
+    "passages_of_pair",
+    "insert_query_log",
 }
 
 FILL = """

@@ -90,6 +90,7 @@ def world(clock: Clock, embedder: Embedder, index: Index) -> World:
         documents=catalog.documents,
         delivery=catalog.delivery,
         reading=catalog.reading,
+        amendments=catalog.amendments,
         index=index,
         embedder=embedder,
     )

@@ -57,6 +57,7 @@ def world(clock: Clock) -> World:
         documents=catalog.documents,
         delivery=catalog.delivery,
         reading=catalog.reading,
+        amendments=catalog.amendments,
         index=Index(),
     )
     claim_bucket(made.objects, made.registry.deployment_id())

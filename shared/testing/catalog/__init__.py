@@ -1,4 +1,4 @@
-"""The catalog in memory: its four ports over one state.
+"""The catalog in memory: its five ports over one state.
 
 It is also the shortest statement of what each transition does; the state's one lock makes each of them atomic.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from shared.testing.catalog.amendments import InMemoryAmendments
 from shared.testing.catalog.delivery import InMemoryDelivery
 from shared.testing.catalog.documents import InMemoryDocuments
 from shared.testing.catalog.reading import InMemoryReading
@@ -16,7 +17,7 @@ from shared.testing.catalog.state import CatalogState
 
 
 class InMemoryCatalog:
-    """The ports `Registry`, `DocumentCatalog`, `DeliveryCatalog` and `ReadingCatalog`, side by side."""
+    """The ports `Registry`, `DocumentCatalog`, `DeliveryCatalog`, `ReadingCatalog` and `Amendments`, side by side."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.state = CatalogState(clock)
@@ -24,6 +25,7 @@ class InMemoryCatalog:
         self.documents = InMemoryDocuments(self.state)
         self.delivery = InMemoryDelivery(self.state)
         self.reading = InMemoryReading(self.state)
+        self.amendments = InMemoryAmendments(self.state)
 
 
 __all__ = ["InMemoryCatalog"]

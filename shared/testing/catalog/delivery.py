@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from shared.catalog.delivery import MAX_ATTEMPTS
 from shared.domain import Bot, Claim, EmbeddableText, Marker, Proof, Wanted
 from shared.rows import make_row, related_nodes_of
-from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, atomic
+from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, PassageRow, atomic
 
 
 class InMemoryDelivery:
@@ -266,11 +266,16 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
         document_id=marker.document_id,
         wanted=Wanted.PRESENT,
         row=row,
-        text=EmbeddableText(held.pair.question, held.staged.passage.text),
+        text=_text_of(held),
         row_hash=marker.row_hash,
         copy_from=lender.passage_id if lends and lender else None,
         copy_digest=lender.digest if lends and lender else None,
+        copy_text=_text_of(rows.passages[lender.passage_id]) if lends and lender else None,
     )
+
+
+def _text_of(row: PassageRow) -> EmbeddableText:
+    return EmbeddableText(row.pair.question, row.staged.passage.text)
 
 
 def _fail(rows: BotRows, marker: MarkerRow) -> None:
