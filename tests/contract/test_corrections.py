@@ -10,7 +10,7 @@ import pytest
 
 from functions.ingest.corrections import CHANGED, GONE
 from functions.sync.bucket_scan import claim_bucket
-from shared.domain import Evidence, Filter
+from shared.domain import Evidence, Filter, qa_id_of
 from shared.testing import HashingEmbedder
 from tests.worlds import World
 
@@ -30,9 +30,9 @@ def library(world: World) -> World:
 
 def found(world: World, external_id: str, matching: Filter | None = None) -> Evidence | None:
     hits = world.search("When is it open and what does a ticket cost?", matching=matching).hits
-    (hit, *more) = [hit for hit in hits if hit.evidence.pair.external_id == external_id] or [None]
-    assert not more, "a pair and its correction answer both"
-    return hit.evidence if hit else None
+    of_pair = [hit.evidence for hit in hits if hit.evidence.pair.external_id == external_id]
+    assert len(of_pair) <= 1, "a pair and its correction answer both"
+    return of_pair[0] if of_pair else None
 
 
 def id_of(world: World, external_id: str) -> UUID:
@@ -246,8 +246,6 @@ def test_a_correction_cannot_be_corrected(library: World) -> None:
     correct(library, qa_id, answer="Ten euros.")
     document = library.status(name_of(qa_id))
     assert document is not None
-    from shared.domain import qa_id_of
-
     assert library.documents.own_pair(library.bot, qa_id_of(document.document_id, "correction")) is None
 
 

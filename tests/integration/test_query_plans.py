@@ -146,6 +146,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "passage_ids": [uuid4() for _ in range(20)],
         "qa_ids": [uuid4()],
         "generations": [1],
+        "corrects": known("q", 9),
+        "corrects_document": known("d", 9),
         "object_key": f"{bot.slug}/000007",
         "query": tsquery_of("w17 w18"),
         "name": "x",

@@ -58,6 +58,7 @@ limit :limit;
 
 -- name: corrected_is_live
 -- A fragment, put in place of {corrected_is_live}: the pair that the document d corrects is live, and is still what it was.
+-- OFFSET keeps the planner from hashing all live pairs of the bot in order to look a few up.
 exists (
     select from qa_pairs o
     join documents od on od.bot_id = :bot_id and od.document_id = o.document_id
@@ -66,6 +67,7 @@ exists (
     join membership om on om.bot_id = :bot_id and om.document_id = o.document_id
         and om.generation = od.live_generation and om.passage_id = op.passage_id
     where o.bot_id = :bot_id and o.qa_id = d.corrects and o.content_hash = d.corrects_hash
+    offset 0
 )
 
 -- name: in_force
