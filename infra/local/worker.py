@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ MESSAGES_AT_ONCE = 10
 SYNC_EVERY_SECONDS = 60.0
 BACKUP_EVERY_SECONDS = 24 * 3600.0
 INVOCATION_SECONDS = 15 * 60.0
+NICENESS = 10  # embedding takes the cores that nobody else wants: a question goes before an upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Context:
 
 def main() -> None:
     """Run until told to stop."""
+    os.nice(NICENESS)
     bucket = wiring.bucket()
     assert isinstance(bucket, FolderObjectStore)
     queue = HintQueue("laptop")
