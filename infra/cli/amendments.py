@@ -12,6 +12,7 @@ from infra.cli.output import say, show
 from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption, use_stores
 from shared import wiring
 from shared.errors import LockstepError
+from shared.steps import step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -74,6 +75,7 @@ def _retry_bot(bot: Bot, document: str | None) -> Iterator[Reopened]:
     hints = wiring.hints()
     for document_id in _chosen(bot, document):
         reopened = wiring.amendments().retry(bot, document_id)
+        step("retry.reopened")
         if reopened.is_looked_at_again:
             hints.object_changed(reopened.object_key)
         if reopened.passages or reopened.is_looked_at_again:

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from functions.query import waiting
 from shared.errors import RejectedDocumentError
 from tests.api import EventfulBucket, client_of
 from tests.worlds import World, memory_world
@@ -196,7 +195,8 @@ def test_a_strong_bot_answers_a_write_after_the_flip_and_an_eventual_one_before(
 ) -> None:
     bucket = world.objects
     assert isinstance(bucket, EventfulBucket)
-    ingest, waits, told = bucket.tell, threading.Event(), []
+    ingest, waits = bucket.tell, threading.Event()
+    told: list[str] = []
     bucket.tell = told.append  # ingest comes later: when somebody waits for it
 
     def sleep(seconds: float) -> None:
@@ -204,7 +204,7 @@ def test_a_strong_bot_answers_a_write_after_the_flip_and_an_eventual_one_before(
         while told:
             ingest(told.pop())
 
-    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    monkeypatch.setattr("functions.query.waiting.time.sleep", sleep)
     path = pair_of(api, "price")
     for consistency, is_done in (("eventual", False), ("strong", True)):
         api.patch(BOT, json={"consistency": consistency})
