@@ -97,7 +97,7 @@ class Restore:
         documents = passages = 0
         after = ""
         while page := self.documents.documents(bot, after=after, limit=500):
-            documents += sum(status.is_answering for status in page)
+            documents += sum(status.state == "live" for status in page)  # a correction may be live and out of date
             passages += sum(status.passages for status in page)
             after = page[-1].object_key
         if (documents, passages) != (manifest.documents, manifest.passages):
