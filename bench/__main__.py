@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, cold_start, ingest, reupload, search
+from bench import audit, cold_start, ingest, reupload, search, search_during_upload
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -44,6 +44,7 @@ def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]
         few = min(FEW, len(records))
         yield "Ingest on the laptop default", ingest.measure(laptop, records, few)
         yield "Search on the laptop default", search.measure(laptop, ingest.LAST_BOT, records)
+        yield "Search during a full upload", search_during_upload.measure(laptop, ingest.LAST_BOT, records)
 
 
 def _machine() -> str:

@@ -39,12 +39,11 @@ class Search:
 
 def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
     """Search for questions spread over the records, one after the other."""
-    step = max(1, len(records) // QUESTIONS)
-    questions = [str(record["question"]) for record in records[::step]]
-    connection = HTTPConnection(urlsplit(laptop.url).netloc, timeout=60.0)  # the leanest client there is
+    questions = questions_of(records)
+    connection = connect(laptop)
     for question in questions[:WARM_UP]:
-        _search(connection, bot, question)
-    searches = [_search(connection, bot, question) for question in questions]
+        search(connection, bot, question)
+    searches = [search(connection, bot, question) for question in questions]
     connection.close()
     totals = [search.total for search in searches]
     yield Figure(f"/search over {_passages(laptop, bot):,} passages, p50", f"{percentile(totals, 0.5):.1f} ms")
@@ -59,7 +58,18 @@ def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Itera
     yield at_most("what Lockstep adds to the three, p50", added, ADDED_MS, "{:.1f} ms")
 
 
-def _search(connection: HTTPConnection, bot: str, question: str) -> Search:
+def questions_of(records: Sequence[Record]) -> list[str]:
+    """Questions spread over the records."""
+    return [str(record["question"]) for record in records[:: max(1, len(records) // QUESTIONS)]]
+
+
+def connect(laptop: RunningLaptop) -> HTTPConnection:
+    """The leanest client there is."""
+    return HTTPConnection(urlsplit(laptop.url).netloc, timeout=60.0)
+
+
+def search(connection: HTTPConnection, bot: str, question: str) -> Search:
+    """Search once. Raises RuntimeError if that is answered with an error."""
     body = json.dumps({"question": question})
     begin = time.perf_counter()
     connection.request("POST", f"/bots/{bot}/search", body, {"Content-Type": "application/json"})

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from shared.domain import Vector
+
 BATCH = 128  # passages under one lease: a few seconds of embedding
 LEASE_SECONDS = 120.0
 RESERVE_SECONDS = 20.0  # what a batch may still need; no new one begins with less time left
@@ -197,22 +199,24 @@ class _Attempt:
         for vectors in known.values():
             for name in VECTOR_FIELDS:
                 _checked(getattr(vectors, name)[None], (1, self.bot.collection.dimension))
-        known |= self._copied([marker for marker in markers if marker.passage_id not in known])
         missing = [marker for marker in markers if marker.passage_id not in known]
-        embedded = embed([_text(marker) for marker in missing], self.delivery.embedder)
+        embedded = embed([_text(marker) for marker in missing], self.delivery.embedder, self._lent(missing))
         return known | {marker.passage_id: vectors for marker, vectors in zip(missing, embedded, strict=True)}
 
-    def _copied(self, markers: Sequence[Marker]) -> dict[UUID, Vectors]:
-        """Vectors of delivered passages with the same text, if they still are what was proven."""
-        lenders = {marker.copy_from for marker in markers if marker.copy_from}
+    def _lent(self, markers: Sequence[Marker]) -> dict[str, Vector]:
+        """The vectors of texts that delivered passages have already, if they still are what was proven."""
+        lenders = {marker.copy_from: marker for marker in markers if marker.copy_from}
         if not lenders:
             return {}
-        rows = self.delivery.index.fetch(self.bot.collection, self.bot.bot_id, sorted(lenders))
-        return {
-            marker.passage_id: rows[marker.copy_from][1]
-            for marker in markers
-            if marker.copy_from in rows and rows[marker.copy_from][1].digest == marker.copy_digest
-        }
+        lent: dict[str, Vector] = {}
+        for passage_id, (_, vectors) in self.delivery.index.fetch(
+            self.bot.collection, self.bot.bot_id, sorted(lenders)
+        ).items():
+            marker = lenders[passage_id]
+            if marker.copy_text and vectors.digest == marker.copy_digest:
+                lent[marker.copy_text.question] = vectors.question
+                lent[marker.copy_text.response] = vectors.response
+        return lent
 
     def _has_time_to_write(self) -> bool:
         # With less lease left than the write may take, another worker could claim these markers while it is under way.
@@ -224,16 +228,18 @@ class _Attempt:
         self.delivery.catalog.postpone(self.bot, self.claim, ids, error)
 
 
-def embed(texts: Sequence[EmbeddableText], embedder: Embedder) -> list[Vectors]:
+def embed(
+    texts: Sequence[EmbeddableText], embedder: Embedder, known: Mapping[str, Vector] | None = None
+) -> list[Vectors]:
     """The vectors of passages: question and response are embedded, combined is their normalised sum.
 
-    A passage without a question is its response in all three.
+    A passage without a question is its response in all three. What is `known` of a text is not embedded again.
     """
-    if not texts:
-        return []
-    unique = list(dict.fromkeys(part for text in texts for part in (text.question, text.response) if part))
-    vectors = _checked(embedder.embed_passages(unique), (len(unique), embedder.model.dimension))
-    embedded = dict(zip(unique, vectors, strict=True))
+    embedded = dict(known or {})
+    parts = dict.fromkeys(part for text in texts for part in (text.question, text.response) if part)
+    if unknown := [part for part in parts if part not in embedded]:
+        vectors = _checked(embedder.embed_passages(unknown), (len(unknown), embedder.model.dimension))
+        embedded |= zip(unknown, vectors, strict=True)
     return [_vectors(embedded[text.question or text.response], embedded[text.response]) for text in texts]
 
 

@@ -257,12 +257,34 @@ class StagedPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where in which document a passage stands."""
+
+    name: str
+    object_path: str
+    page: int | None
+    section: str | None
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPair:
+    """A pair as its own document has it, whether a correction replaces it or not."""
+
+    pair: Pair
+    content_hash: str
+    document_id: UUID
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """What an observation found to be worth a generation."""
 
     version: ObjectVersion
     content_hash: str
     title: str | None
+    corrects: OwnPair | None = None  # what the document's one pair replaces, if it is a correction
 
 
 # Delivery
@@ -285,8 +307,9 @@ class Marker:
     row: IndexRow | None = None  # for present
     text: EmbeddableText | None = None  # for present
     row_hash: str = ""  # as recorded when the passage was minted
-    copy_from: UUID | None = None  # a delivered passage with the same text
+    copy_from: UUID | None = None  # a delivered passage with the same text or question
     copy_digest: str | None = None  # the digest of its vectors, as proven
+    copy_text: EmbeddableText | None = None  # what its vectors were made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,17 +512,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where in which document a passage stands."""
-
-    name: str
-    object_path: str
-    page: int | None
-    section: str | None
-    excerpt: str
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """A passage that the catalog vouched for, with its pair and its source."""
 
@@ -510,6 +522,7 @@ class Evidence:
     part: int
     pair: Pair
     source: Source
+    is_corrected: bool = False  # the pair is a correction of what its document says
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +542,30 @@ class DocumentStatus:
     created_at: datetime
     updated_at: datetime
     live_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStatus:
+    """What a person is told of one generation of a document."""
+
+    generation: int
+    state: str
+    version: str
+    title: str | None
+    pairs: int
+    passages: int
+    created_at: datetime
+    live_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """What a retry has opened again of one document."""
+
+    document_id: UUID
+    object_key: str
+    passages: int  # to be delivered again
+    is_looked_at_again: bool  # it was rejected: the same version is parsed once more
 
 
 @dataclass(frozen=True, slots=True)

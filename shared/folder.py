@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from shared.domain import ObjectVersion
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, ObjectChangedError
+from shared.keys import CORRECTIONS
 from shared.ports import PresignedUpload
 
 SETTLE_SECONDS = 0.3  # a file that changed more recently may still be being written
@@ -28,7 +29,8 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 class FolderObjectStore:
     """The port `ObjectStore`. A version is told by size, time and inode: the content is not read to know it.
 
-    Files and folders whose name begins with a dot are not objects, but for those that are asked for by that name.
+    Files and folders whose name begins with a dot are not objects, but for the folder of a bot's corrections, and for those
+    that are asked for by that name.
     """
 
     def __init__(self, root: Path, *, upload_url: str = "", signing_key: bytes = b"") -> None:
@@ -128,7 +130,7 @@ class FolderObjectStore:
     @staticmethod
     def _key_below(top: Path, path: Path, prefix: str) -> str | None:
         parts = path.relative_to(top).parts
-        if any(part.startswith(".") or not _is_unicode(part) for part in parts):
+        if any(_is_hidden(part) or not _is_unicode(part) for part in parts):
             return None
         return prefix + unicodedata.normalize("NFC", "/".join(parts))
 
@@ -137,7 +139,7 @@ class FolderObjectStore:
         inside = prefix.rpartition("/")[0]
         top = self._path(inside) if inside else self.root
         for folder, folders, files in os.walk(top):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [name for name in folders if not _is_hidden(name)]
             for name in files:
                 if key := self._key_below(top, Path(folder) / name, f"{inside}/" if inside else ""):
                     yield key
@@ -155,6 +157,10 @@ class FolderObjectStore:
     @staticmethod
     def _version(key: str, state: os.stat_result) -> ObjectVersion:
         return ObjectVersion(key, f"{state.st_size:x}-{state.st_mtime_ns:x}-{state.st_ino:x}", state.st_size)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and name != CORRECTIONS
 
 
 def _settle(path: Path) -> None:

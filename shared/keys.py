@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from uuid import UUID
 
 from shared.errors import InvalidInputError
 
 MAX_KEY_BYTES = 1024  # what S3 allows
+CORRECTIONS = ".corrections"  # below a bot's prefix, where nobody's own names can be
 
 
 def object_key(slug: str, name: str) -> str:
@@ -28,3 +30,22 @@ def split_key(key: str) -> tuple[str, str]:
     """Slug and name of a key; both empty where the key is not of a bot."""
     slug, _, name = key.partition("/")
     return (slug, name) if slug and name and not slug.startswith(".") else ("", "")
+
+
+def correction_key(slug: str, qa_id: UUID) -> str:
+    """The key of the object that corrects a pair."""
+    return f"{slug}/{CORRECTIONS}/{qa_id}.json"
+
+
+def is_correction(key: str) -> bool:
+    return split_key(key)[1].startswith(f"{CORRECTIONS}/")
+
+
+def corrected_pair(key: str) -> UUID | None:
+    """The pair that the object of that key corrects; None if the key names none."""
+    name = split_key(key)[1].removeprefix(f"{CORRECTIONS}/").removesuffix(".json")
+    try:
+        qa_id = UUID(name)
+    except ValueError:
+        return None
+    return qa_id if split_key(key)[1] == f"{CORRECTIONS}/{qa_id}.json" else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Evidence,
         Filter,
         Gauges,
+        GenerationStatus,
         IndexRow,
         KeyRange,
         LivePair,
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
         ObjectVersion,
         Observation,
         Outcome,
+        OwnPair,
         Proof,
         ProvenMarker,
         QueryLog,
+        Reopened,
         SeenObject,
         StagedPair,
         StoredRow,
@@ -217,6 +220,10 @@ class Registry(Protocol):
         """Raises NotFoundError, also for a bot that is being deleted."""
         ...
 
+    def change_bot(self, slug: str, *, name: str | None, settings: Mapping[str, Any]) -> Bot:
+        """Give the bot another name, if one is given, and those settings; the others stay. Raises NotFoundError."""
+        ...
+
     def bot_by_id(self, bot_id: UUID) -> Bot:
         """In any state. Raises NotFoundError."""
         ...
@@ -299,6 +306,10 @@ class DocumentCatalog(Protocol):
         """
         ...
 
+    def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:
+        """The pair as its own document has it live, whether a correction replaces it or not."""
+        ...
+
     def document(self, bot: Bot, document_id: UUID) -> DocumentStatus:
         """Raises NotFoundError."""
         ...
@@ -307,6 +318,10 @@ class DocumentCatalog(Protocol):
 
     def seen_objects(self, bot: Bot, *, after: str, limit: int) -> list[SeenObject]:
         """What the catalog knows of the objects, in the order of a bucket listing, those up to `after` left out."""
+        ...
+
+    def abandoned_corrections(self, bot: Bot, limit: int) -> list[str]:
+        """Keys of objects that correct pairs of documents which are no longer there."""
         ...
 
     def documents(self, bot: Bot, *, after: str, limit: int, state: str | None = None) -> list[DocumentStatus]:
@@ -530,6 +545,29 @@ class EmbedderChanges(Protocol):
         ...
 
 
+class Amendments(Protocol):
+    """What a person changes afterwards."""
+
+    def stuck_documents(self, bot: Bot) -> list[UUID]:
+        """Documents that a retry may help: failed, rejected, or live with passages that could not be delivered again."""
+        ...
+
+    def retry(self, bot: Bot, document_id: UUID) -> Reopened:
+        """Open again what failed, and have a rejected version looked at again. Raises NotFoundError."""
+        ...
+
+    def generations(self, bot: Bot, document_id: UUID) -> list[GenerationStatus]:
+        """The newest first. Raises NotFoundError."""
+        ...
+
+    def roll_back(self, bot: Bot, document_id: UUID, generation: int | None) -> int:
+        """Build a new generation of what the kept one holds, by default the newest; returns its number.
+
+        Raises NotFoundError, and ConflictError if no such generation is kept or the document is being changed.
+        """
+        ...
+
+
 class ReadingCatalog(Protocol):
     """What a question needs."""
 
@@ -543,9 +581,21 @@ class ReadingCatalog(Protocol):
 
     def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]: ...
 
-    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]: ...
+    def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
+        """Of passages with their documents: the live documents of which only older generations were found."""
+        ...
 
-    def log(self, bot: Bot, entry: QueryLog) -> None: ...
+    def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+        """The documents that correct pairs of these documents."""
+        ...
+
+    def pair(self, bot: Bot, qa_id: UUID) -> Evidence | None:
+        """The pair as it answers now, by one statement; None if it does not."""
+        ...
+
+    def log(self, bot: Bot, entry: QueryLog, passage_ids: Sequence[UUID]) -> bool:
+        """Keep the entry if all those passages may enter an answer now; returns whether they may, by one statement."""
+        ...
 
     def roll_up_analytics(self, bot: Bot) -> None:
         """Bring the figures of today and yesterday up to date."""

@@ -243,7 +243,11 @@ def _queries() -> dict[str, str]:
                 if name.strip() in queries:
                     raise LockstepError(f"Two queries are named {name.strip()!r}.")
                 queries[name.strip()] = _without_comments(sql)
-    return {name: re.sub(r"\{(\w+)\}", lambda part: queries[part[1]], sql) for name, sql in queries.items()}
+    return {name: _with_fragments(sql, queries) for name, sql in queries.items()}
+
+
+def _with_fragments(sql: str, queries: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda part: _with_fragments(queries[part[1]], queries), sql)
 
 
 def _without_comments(sql: str) -> str:

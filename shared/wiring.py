@@ -14,6 +14,7 @@ from shared.errors import ConfigurationError, LockstepError
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from shared.catalog.amendments import PostgresAmendments
     from shared.catalog.changes import PostgresChanges
     from shared.catalog.deletion import PostgresDeletions
     from shared.catalog.delivery import PostgresDelivery
@@ -137,6 +138,12 @@ def operations() -> PostgresOperations:
     from shared.catalog.operations import PostgresOperations
 
     return PostgresOperations(postgres())
+
+
+def amendments() -> PostgresAmendments:
+    from shared.catalog.amendments import PostgresAmendments
+
+    return PostgresAmendments(postgres())
 
 
 @Once

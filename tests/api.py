@@ -48,6 +48,8 @@ def services_of(world: World, **changes: str) -> Services:
         documents=world.documents,
         delivery=world.delivery,
         reading=world.reading,
+        amendments=world.amendments,
+        hints=world.hints,
         index=world.index,
         bucket=lambda: world.objects,
         embedders=world.embedders(),

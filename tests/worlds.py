@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
+from shared.catalog.amendments import PostgresAmendments
 from shared.catalog.changes import PostgresChanges
 from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
@@ -23,6 +24,7 @@ from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
 from shared.milvus import MilvusIndex
 from shared.ports import (
+    Amendments,
     DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
@@ -57,6 +59,7 @@ class World:
     delivery: DeliveryCatalog
     reading: ReadingCatalog
     deletions: DeletionCatalog
+    amendments: Amendments
     index: VectorIndex
     changes: EmbedderChanges
     operations: OperationsCatalog
@@ -165,6 +168,7 @@ def memory_world(**changes: object) -> World:
         "changes": catalog.changes,
         "operations": catalog.operations,
         "deletions": catalog.deletions,
+        "amendments": catalog.amendments,
         "index": InMemoryVectorIndex(),
     }
     return World(**{**ports, **changes})  # type: ignore[arg-type]
@@ -182,6 +186,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "changes": PostgresChanges(client),
         "operations": PostgresOperations(client),
         "deletions": PostgresDeletions(client),
+        "amendments": PostgresAmendments(client),
         "index": MilvusIndex(milvus_uri),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]

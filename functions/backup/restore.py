@@ -131,7 +131,7 @@ class Restore:
         documents = passages = 0
         after = ""
         while page := self.documents.documents(bot, after=after, limit=500):
-            documents += sum(status.is_answering for status in page)
+            documents += sum(status.state == "live" for status in page)  # a correction may be live and out of date
             passages += sum(status.passages for status in page)
             after = page[-1].object_key
         expected_documents = manifest.documents - sum(each.kind == "document" for each in deleted)

@@ -21,7 +21,7 @@ from shared.rows import clip
 HEADING_SEPARATOR = " › "
 ROWS_PER_PAIR = 40  # of a table that holds no questions
 INDEXED_BYTES = 2_000  # of one value; an index of Postgres holds about 2,700 of a whole row
-_METADATA_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
+METADATA_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
 
 
 @dataclass(slots=True)
@@ -99,8 +99,8 @@ class PairMaker:
 
     def _document_metadata(self) -> Metadata:
         extra = {name: plain_value(value) for name, value in self.document.metadata.items()}
-        known = {name: plain_text(extra.pop(name)) or None for name in _METADATA_TEXTS if name in extra}
-        tags = _tags(extra.pop("tags", None))
+        known = {name: plain_text(extra.pop(name)) or None for name in METADATA_TEXTS if name in extra}
+        tags = tags_of(extra.pop("tags", None))
         known.setdefault("author", self.document.author)
         return Metadata(published_at=_in_utc(self.document.published_at), tags=tags, extra=extra, **known)
 
@@ -108,14 +108,14 @@ class PairMaker:
         self, fields: Mapping[str, Any], values: Mapping[str, Any], found: Mapping[str, str]
     ) -> Metadata:
         inherited = self._document_metadata()
-        texts = {name: plain_text(values.get(name)) or getattr(inherited, name) for name in _METADATA_TEXTS}
+        texts = {name: plain_text(values.get(name)) or getattr(inherited, name) for name in METADATA_TEXTS}
         spare = {found.get(b) for a, b in (("question", "title"), ("response", "text")) if plain_text(values.get(a))}
         used = set(found.values()) - spare
         own = {name: plain_value(value) for name, value in fields.items() if name not in used}
         own = {name: value for name, value in own.items() if value not in (None, "", [], {})}
         return Metadata(
-            published_at=_moment(values.get("published_at")) or inherited.published_at,
-            tags=_tags(values.get("tags")) or inherited.tags,
+            published_at=moment_of(values.get("published_at")) or inherited.published_at,
+            tags=tags_of(values.get("tags")) or inherited.tags,
             extra={**inherited.extra, **own},
             **texts,
         )
@@ -158,12 +158,12 @@ def _section_of(rows: list[Record]) -> Section:
     return Section("\n".join(lines), (section,) if section else (), rows[0].page)
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def tags_of(value: Any) -> tuple[str, ...]:
     parts = re.split(r"[,;|]", value) if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
     return tuple(dict.fromkeys(text for part in parts if (text := plain_text(part))))
 
 
-def _moment(value: Any) -> datetime | None:
+def moment_of(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return _in_utc(value)
     if isinstance(value, date):

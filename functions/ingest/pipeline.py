@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 from uuid import UUID
 
+from functions.ingest.corrections import find_corrected, pair_of
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
 from functions.ingest.passages import stage_pair
@@ -26,6 +27,7 @@ from shared.errors import (
     StoreUnavailableError,
     SupersededError,
 )
+from shared.keys import is_correction
 from shared.ledger import DeletionLedger
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
 from shared.steps import step
@@ -121,6 +123,9 @@ class Ingest:
 
     def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> None:
         embedder = self.embedders.of(observation.bot.collection)  # a passage is what fits its window
+        if is_correction(observation.object_key):
+            self._stage_correction(observation, version, content_hash, file, embedder)
+            return
         name = observation.object_key.partition("/")[2]
         document = parse(file, name)
         maker = PairMaker(
@@ -138,6 +143,15 @@ class Ingest:
             )
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
+
+    def _stage_correction(
+        self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO, embedder: Embedder
+    ) -> None:
+        own, correction = find_corrected(self.documents, observation.bot, observation.object_key, file)
+        accepted = Accepted(version, content_hash, own.pair.question, corrects=own)
+        pair = pair_of(correction, observation.document_id)
+        self._stage_part(observation, accepted, None, [pair], embedder, sealed_pairs=1)
+        step("correct.staged")
 
     def _stage_part(
         self,

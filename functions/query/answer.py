@@ -56,16 +56,12 @@ class Answerer:
         for _ in range(2):
             hits = self.retrieval.search(bot, question, top_k=top_k, matching=matching).hits
             context = _pack(hits)
-            writer, written = self._write(question, hits, context)
-            alive = self.reading.vouch(bot, [evidence.passage_id for evidence in context]) if context else set()
-            if len(alive) == len(context):
-                break
-        else:
-            writer, written = "extractive", WrittenAnswer(ABSTENTION, (), abstained=True)
-        citations = tuple((number, context[number - 1]) for number in written.cited)
-        answer = Answer(uuid4(), written.text, written.abstained, citations, writer)
-        milliseconds = int((time.perf_counter() - begin) * 1000)
-        self.reading.log(bot, _log_entry(answer, question, hits, milliseconds, user_id, session_id))
+            answer = _answer(context, *self._write(question, hits, context))
+            entry = _log_entry(answer, question, hits, _milliseconds_since(begin), user_id, session_id)
+            if self.reading.log(bot, entry, [evidence.passage_id for evidence in context]):
+                return answer
+        answer = _answer((), "extractive", WrittenAnswer(ABSTENTION, (), abstained=True))
+        self.reading.log(bot, _log_entry(answer, question, (), _milliseconds_since(begin), user_id, session_id), ())
         return answer
 
     def _write(self, question: str, hits: Sequence[Hit], context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
@@ -81,6 +77,15 @@ class Answerer:
                 continue
             return name, WrittenAnswer(ABSTENTION, (), abstained=True) if written.abstained else written
         raise LockstepError("No answer could be written.") from failed
+
+
+def _answer(context: Sequence[Evidence], writer: str, written: WrittenAnswer) -> Answer:
+    citations = tuple((number, context[number - 1]) for number in written.cited)
+    return Answer(uuid4(), written.text, written.abstained, citations, writer)
+
+
+def _milliseconds_since(begin: float) -> int:
+    return int((time.perf_counter() - begin) * 1000)
 
 
 def is_weak(question: str, hits: Sequence[Hit]) -> bool:

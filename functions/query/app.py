@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.guard import Guard
 from functions.query.problems import install_problem_handlers
-from functions.query.routes import bots, documents, health, questions, receipts
+from functions.query.routes import amendments, bots, documents, health, pairs, questions, receipts
 from functions.query.services import Services
 from shared import wiring
 
@@ -26,7 +26,16 @@ def create_app(services: Services) -> FastAPI:
     """The app over those services. Nothing is connected or loaded until a request needs it."""
     app = FastAPI(title="Lockstep", version="0.1.0", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.services = services
-    for router in (questions.router, documents.router, bots.router, receipts.router, health.router):
+    routers = (
+        questions.router,
+        documents.router,
+        amendments.router,
+        pairs.router,
+        bots.router,
+        receipts.router,
+        health.router,
+    )
+    for router in routers:
         app.include_router(router)
     install_problem_handlers(app)
     _serve_docs(app)
@@ -44,6 +53,8 @@ def app() -> FastAPI:
             documents=wiring.documents(),
             delivery=wiring.delivery_catalog(),
             reading=wiring.reading(),
+            amendments=wiring.amendments(),
+            hints=wiring.hints(),
             index=wiring.index(),
             bucket=wiring.bucket,
             embedders=wiring.embedders(),

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from functions.query.values import (
+    AnswerText,
     Comment,
     Json,
     Label,
@@ -22,6 +23,9 @@ from functions.query.values import (
 
 MAX_TOP_K = 100
 MAX_BATCH_PAIRS = 1_000
+
+
+BotName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(without_controls)]
 
 
 class Model(BaseModel):
@@ -48,10 +52,19 @@ class BotIn(Model):
     slug: Annotated[
         str, Field(description="lower-case letters, digits, hyphens; its prefix in the bucket", examples=["care"])
     ]
-    name: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=200), BeforeValidator(without_controls)
-    ] = ""
+    name: BotName = ""
     settings: BotSettingsIn = Field(default_factory=lambda: BotSettingsIn())
+
+
+class BotChangeIn(Model):
+    """What is left out stays as it is."""
+
+    name: BotName | None = None
+    consistency: Literal["eventual", "strong"] | None = None
+    kept_generations: Annotated[int, Field(ge=0, le=10)] | None = Field(
+        None, description="what is kept beyond it goes when its document changes next"
+    )
+    columns: dict[Label, Label] | None = Field(None, description="for what is uploaded from now on")
 
 
 class BotOut(Model):
@@ -104,6 +117,31 @@ class WrittenOut(Model):
     document: DocumentOut | None
 
 
+class ReopenedOut(Model):
+    """What a retry opened again. The next sync goes on with it."""
+
+    document: DocumentOut
+    passages: int = Field(description="passages that had failed and are delivered again")
+    is_looked_at_again: bool = Field(description="it was rejected: the same version is parsed once more")
+
+
+class GenerationOut(Model):
+    """One accepted content of a document."""
+
+    generation: int
+    state: Literal["staging", "building", "live", "kept"]
+    version: str = Field(description="of the object that it came from")
+    title: str | None
+    pairs: int
+    passages: int
+    created_at: datetime
+    live_at: datetime | None
+
+
+class GenerationsOut(Model):
+    generations: list[GenerationOut]
+
+
 class UploadIn(Model):
     name: Text
     size: int = Field(gt=0, description="bytes, exactly")
@@ -127,12 +165,52 @@ class PairIn(Model):
         None, description="your own id of it: the same id replaces the pair"
     )
     question: Question
-    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500_000)]
+    answer: AnswerText
 
 
 class PairsIn(Model):
     name: Text | None = Field(None, description="the object's name: the same name replaces the whole batch")
     pairs: Annotated[list[PairIn], Field(min_length=1, max_length=MAX_BATCH_PAIRS)]
+
+
+class CorrectionIn(Model):
+    """What shall be other than the pair's own document says. A field that is left out is the pair's own; null empties it."""
+
+    question: Question = ""
+    answer: AnswerText = ""
+    category: Label | None = None
+    subcategory: Label | None = None
+    source: Label | None = None
+    source_type: Label | None = None
+    author: Label | None = None
+    language: Label | None = None
+    difficulty: Label | None = None
+    tags: Annotated[list[Label], Field(max_length=100)] | None = None
+    published_at: Moment | None = None
+    metadata: Annotated[dict[Label, Any], AfterValidator(holdable)] | None = Field(
+        None, description="further fields, one by one: null takes a field away"
+    )
+
+
+class SourceOut(Model):
+    document_id: UUID
+    name: str
+    object_path: str
+    page: int | None
+    section: str | None
+    excerpt: str
+
+
+class PairOut(Model):
+    """A pair as it answers now."""
+
+    qa_id: UUID
+    external_id: str | None
+    question: str
+    answer: str
+    metadata: Json
+    source: SourceOut
+    is_corrected: bool = Field(description="whether a correction speaks instead of the document itself")
 
 
 # Questions
@@ -162,15 +240,6 @@ class SearchIn(Model):
     question: Question
     top_k: int = Field(10, ge=1, le=MAX_TOP_K)
     filters: FilterIn = Field(default_factory=lambda: FilterIn())
-
-
-class SourceOut(Model):
-    document_id: UUID
-    name: str
-    object_path: str
-    page: int | None
-    section: str | None
-    excerpt: str
 
 
 class HitOut(Model):

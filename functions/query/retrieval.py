@@ -67,6 +67,7 @@ class Retrieval:
         Raises EmbedderMismatchError if this process does not have the bot's embedder.
         """
         clock = _Clock()
+        matching = self._with_corrections(bot, matching)
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
             return SearchResult([], True, 0, clock.milliseconds)
@@ -83,6 +84,13 @@ class Retrieval:
                 break
             limit = min(MAX_LIMIT, limit * LIMIT_GROWTH)
         return replace(result, is_complete=False)
+
+    def _with_corrections(self, bot: Bot, matching: Filter) -> Filter:
+        """Who asks for a document means its pairs as they are corrected."""
+        if matching.document_id is None:
+            return matching
+        corrections = self._reading.corrections_of(bot, matching.document_id)
+        return replace(matching, document_id=(*matching.document_id, *sorted(corrections)))
 
     def _narrowed(self, bot: Bot, matching: Filter, clock: _Clock) -> list[UUID] | None:
         """The passages that match a filter on metadata, which the index cannot test; None if the filter has no such
@@ -141,38 +149,44 @@ class Retrieval:
         clock: _Clock,
     ) -> SearchResult:
         ranked = fuse(lists)
-        evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        stale = self._newer_elsewhere(bot, ranked, evidence, top_k)
+        looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
+        is_complete = True
+        stale = self._superseded(bot, looked_at, evidence)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
-            narrowed = replace(matching, document_id=tuple(stale))
+            narrowed = replace(matching, document_id=tuple(sorted(stale)))
             again = self._propose(bot, question, FIRST_LIMIT, narrowed, None, clock)
             ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
-            evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        looked_at = ranked[: self._depth(top_k)]
+            looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
+            is_complete = not stale & self._superseded(
+                bot, fuse(again), evidence
+            )  # once is enough: say that it was not
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
         count("dropped_candidates", dropped)
-        return SearchResult(group_by_pair(ranked, evidence)[:top_k], True, dropped, clock.milliseconds)
+        return SearchResult(group_by_pair(ranked, evidence)[:top_k], is_complete, dropped, clock.milliseconds)
 
     def _hydrate(
         self, bot: Bot, ranked: Sequence[Ranked], top_k: int, matching: Filter, clock: _Clock
-    ) -> dict[UUID, Evidence]:
-        wanted = [candidate.passage_id for candidate in ranked[: self._depth(top_k)]]
+    ) -> tuple[Sequence[Ranked], dict[UUID, Evidence]]:
+        """What was looked at, and what one statement vouched for of it."""
+        looked_at = ranked[: self._depth(top_k)]
         with clock.measure("hydrate"):
-            evidence = self._reading.hydrate(bot, wanted, matching)
-            if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(wanted):
-                wanted = [candidate.passage_id for candidate in ranked]
-                evidence = self._reading.hydrate(bot, wanted, matching)
-        return evidence
+            evidence = self._vouched_for(bot, looked_at, matching)
+            if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(looked_at):
+                looked_at = ranked
+                evidence = self._vouched_for(bot, looked_at, matching)
+        return looked_at, evidence
+
+    def _vouched_for(self, bot: Bot, candidates: Sequence[Ranked], matching: Filter) -> dict[UUID, Evidence]:
+        return self._reading.hydrate(bot, [candidate.passage_id for candidate in candidates], matching)
 
     @staticmethod
     def _depth(top_k: int) -> int:
         """How many passages are looked at first for `top_k` pairs: some share a pair, some are of kept generations."""
         return 2 * top_k + 4
 
-    def _newer_elsewhere(
-        self, bot: Bot, ranked: Sequence[Ranked], evidence: Mapping[UUID, Evidence], top_k: int
-    ) -> list[UUID]:
-        """Live documents of which only passages of an older generation were found among the best."""
+    def _superseded(self, bot: Bot, looked_at: Sequence[Ranked], evidence: Mapping[UUID, Evidence]) -> set[UUID]:
+        """Live documents of which only passages of an older generation were looked at."""
         seen = {found.document_id for found in evidence.values()}
-        lost = {candidate.document_id for candidate in ranked[: self._depth(top_k)]} - seen
-        return sorted(self._reading.live_documents(bot, sorted(lost))) if lost else []
+        lost = {candidate.passage_id: candidate.document_id for candidate in looked_at}
+        lost = {passage_id: document_id for passage_id, document_id in lost.items() if document_id not in seen}
+        return self._reading.superseded(bot, lost) if lost else set()

@@ -18,10 +18,12 @@ from shared.domain import Bot
 from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
 from shared.ports import (
+    Amendments,
     AnswerWriter,
     DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
+    Hints,
     ObjectStore,
     ReadingCatalog,
     Registry,
@@ -39,6 +41,8 @@ class Services:
     documents: DocumentCatalog
     delivery: DeliveryCatalog
     reading: ReadingCatalog
+    amendments: Amendments
+    hints: Hints
     index: VectorIndex
     bucket: Callable[[], ObjectStore]
     embedders: Embedders

@@ -58,6 +58,7 @@ Question = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS),
     BeforeValidator(without_controls),
 ]
+AnswerText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500_000)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_no_controls)]
 Labels = Annotated[list[Label], Field(min_length=1, max_length=100)]
 Json = dict[str, Any]

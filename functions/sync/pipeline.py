@@ -42,6 +42,7 @@ DOCUMENTS_AT_ONCE = 50
 REOPEN_BATCH = 5_000
 SECOND_LOOK_SECONDS = 20 * 60.0  # longer than any function lives
 RECEIPTS_AT_ONCE = 100
+CORRECTIONS_AT_ONCE = 500
 FORGET_ABSENT_SECONDS = 24 * 3600.0
 AUDIT_SHARE = 0.5  # of the time that is left: the bucket must have its turn
 DELETES_AT_ONCE = 100  # that are made again between two looks at the clock
@@ -80,6 +81,7 @@ class Sync:
         is_finished &= len(bots) == len(self.registry.bots())
         for bot in bots:
             is_finished &= self._survives(bot, self.deliver)
+            is_finished &= self._survives(bot, self._remove_abandoned_corrections)
         self._take_second_looks()
         opened: set[UUID] = set()
         for collection in self.registry.collections():
@@ -172,6 +174,17 @@ class Sync:
             holder=uuid4(),
         )
         return audit.audit_collection(collection, opened)
+
+    def _remove_abandoned_corrections(self, bot: Bot) -> bool:
+        """What corrects a document that was deleted holds something of it, and goes with it."""
+        keys = self.documents.abandoned_corrections(bot, CORRECTIONS_AT_ONCE)
+        if keys:
+            check_bucket(self.bucket, bot.collection.deployment_id)
+        for key in keys:
+            self.bucket.delete(key)
+            step("correct.abandoned-removed")
+            self.hints.object_changed(key)
+        return len(keys) < CORRECTIONS_AT_ONCE
 
     def _scan(self, bot: Bot) -> bool:
         check_bucket(self.bucket, bot.collection.deployment_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +37,35 @@ def list_bots(url: UrlOption = None, state: StateOption = DEFAULT, as_json: Json
     bots = Api(url, state).call("GET", "/bots")["bots"]
     rows = ((bot["slug"], bot["name"], bot["model_id"], bot["created_at"][:16]) for bot in bots)
     show(bots, as_json=as_json, table=("slug", "name", "embedder", "created"), rows=rows)
+
+
+@app.command("set")
+def change(
+    slug: Annotated[str, typer.Argument(help="The bot.")],
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    consistency: Annotated[
+        str | None, typer.Option(help="eventual, or strong: a write answers after the flip.")
+    ] = None,
+    kept_generations: Annotated[
+        int | None, typer.Option(help="Superseded contents of a document that are kept, to roll back to.")
+    ] = None,
+    columns: Annotated[str | None, typer.Option(help='JSON, for example {"question": "Frage"}.')] = None,
+    url: UrlOption = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a bot's name or settings; what is not named stays as it is."""
+    changes: dict[str, Any] = {"name": name, "consistency": consistency, "kept_generations": kept_generations}
+    try:
+        changes["columns"] = None if columns is None else json.loads(columns)
+    except ValueError as error:
+        raise typer.BadParameter(f"--columns is not JSON: {error}") from None
+    body = {field: value for field, value in changes.items() if value is not None}
+    if not body:
+        raise typer.BadParameter("Name at least one setting to change.")
+    bot = Api(url, state).call("PATCH", f"/bots/{slug}", json=body)
+    fields = {"name": bot["name"], **bot["settings"]}
+    show(bot, as_json=as_json, table=("setting", "value"), rows=fields.items())
 
 
 @app.command()

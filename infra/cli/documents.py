@@ -92,7 +92,7 @@ def show_document(
     as_json: JsonOption = False,
 ) -> None:
     """Show one document."""
-    document = _find(Api(url, state), bot, name)
+    document = find_document(Api(url, state), bot, name)
     show(document, as_json=as_json, table=("field", "value"), rows=document.items())
 
 
@@ -105,7 +105,7 @@ def delete(
 ) -> None:
     """Delete a document: its answers stop, then everything behind it goes, and a receipt proves it."""
     api = Api(url, state)
-    document = _find(api, bot, name)
+    document = find_document(api, bot, name)
     deleted = api.call("DELETE", f"/bots/{bot}/documents/{document['document_id']}", params={"wait": True})
     if not deleted["is_done"]:
         raise LockstepError(f"The object {name} is removed, but it still answers: is the worker, or ingest, running?")
@@ -192,7 +192,8 @@ def _all_documents(api: Api, bot: str, state: str | None) -> Iterator[dict[str, 
         after = page["next_after"]
 
 
-def _find(api: Api, bot: str, name: str) -> dict[str, Any]:
+def find_document(api: Api, bot: str, name: str) -> dict[str, Any]:
+    """The document of that name. Raises LockstepError."""
     found = api.call("GET", f"/bots/{bot}/documents", params={"name": name})["documents"]
     if not found:
         raise LockstepError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ SYNC_EVERY_SECONDS = 60.0
 METRICS_EVERY_SECONDS = 5.0
 BACKUP_EVERY_SECONDS = 24 * 3600.0
 INVOCATION_SECONDS = 15 * 60.0
+NICENESS = 10  # embedding takes the cores that nobody else wants: a question goes before an upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--metrics", type=Path, required=True, help="where its figures are left for the gateway")
     metrics: Path = parser.parse_args().metrics
+    os.nice(NICENESS)
     bucket = wiring.bucket()
     assert isinstance(bucket, FolderObjectStore)
     queue = HintQueue("laptop")

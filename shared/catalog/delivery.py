@@ -354,6 +354,7 @@ def _present_marker(bot: Bot, content: Row) -> Marker:
         row_hash=content["row_hash"],
         copy_from=content["copy_from"],
         copy_digest=content["copy_digest"],
+        copy_text=EmbeddableText(content["copy_question"], content["copy_response"]) if content["copy_from"] else None,
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from shared.catalog.mapping import (
     counts_of,
+    own_pair_from,
     pair_records,
     passage_records,
     relation_records,
@@ -16,7 +17,7 @@ from shared.catalog.mapping import (
     to_json,
 )
 from shared.catalog.statistics import refresh_statistics
-from shared.domain import Accepted, Bot, DocumentStatus, ObjectVersion, Observation, SeenObject, StagedPair
+from shared.domain import Accepted, Bot, DocumentStatus, ObjectVersion, Observation, OwnPair, SeenObject, StagedPair
 from shared.errors import LeasedError, LockstepError, NotFoundError, SupersededError
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class PostgresDocuments:
                 if document["state"] != "failed":
                     tx.execute("ask_to_look_again", **key)
                     return None
-                _abandon(tx, key)
+                abandon_unfinished(tx, key)
             if document["staging_generation"] is not None:  # left behind by a worker that died
-                _abandon(tx, key)
+                abandon_unfinished(tx, key)
             epoch = tx.value("begin_look", **key, lease_token=uuid4(), lease_seconds=lease_seconds)
             tx.execute("insert_observation", **key, epoch=epoch)
             return Observation(
@@ -84,7 +85,7 @@ class PostgresDocuments:
     def reject(self, observation: Observation, version: ObjectVersion, reason: str) -> None:
         def work(tx: Transaction) -> None:
             _lock(tx, observation)
-            _abandon(tx, _key(observation))
+            abandon_unfinished(tx, _key(observation))
             self._conclude(tx, observation, version, "rejected", state="rejected", reason=reason)
 
         self._client.transact(work)
@@ -134,7 +135,7 @@ class PostgresDocuments:
         def work(tx: Transaction) -> int:
             _lock(tx, observation)
             number = generation or _begin_generation(tx, observation, accepted)
-            _insert_part(tx, observation, number, pairs, unchanged)
+            _insert_part(tx, observation, accepted, number, pairs, unchanged)
             if sealed_pairs is not None:
                 _seal(tx, observation, accepted, number, sealed_pairs)
             else:
@@ -144,6 +145,10 @@ class PostgresDocuments:
         return self._client.transact(work, timeout_seconds=STAGE_TIMEOUT_SECONDS)
 
     # Telling
+
+    def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:
+        row = self._client.transact(lambda tx: tx.row("own_pair", bot_id=bot.bot_id, qa_id=qa_id), read_only=True)
+        return None if row is None else own_pair_from(row)
 
     def document(self, bot: Bot, document_id: UUID) -> DocumentStatus:
         row = self._client.transact(
@@ -164,6 +169,12 @@ class PostgresDocuments:
             lambda tx: tx.rows("seen_objects", bot_id=bot.bot_id, after=after, limit=limit), read_only=True
         )
         return [SeenObject(row["object_key"], row["seen_version"]) for row in rows]
+
+    def abandoned_corrections(self, bot: Bot, limit: int) -> list[str]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("abandoned_corrections", bot_id=bot.bot_id, limit=limit), read_only=True
+        )
+        return [row["object_key"] for row in rows]
 
     def documents(self, bot: Bot, *, after: str, limit: int, state: str | None = None) -> list[DocumentStatus]:
         rows = self._client.transact(
@@ -212,7 +223,8 @@ def _lock(tx: Transaction, observation: Observation) -> Row:
     return document
 
 
-def _abandon(tx: Transaction, key: Mapping[str, UUID]) -> None:
+def abandon_unfinished(tx: Transaction, key: Mapping[str, UUID]) -> None:
+    """Give up what is neither live nor kept. The document's row must be locked."""
     tx.execute("abandon_generations", **key)
     tx.execute("forget_unfinished", **key)
 
@@ -249,6 +261,9 @@ def _begin_generation(tx: Transaction, observation: Observation, accepted: Accep
         version=accepted.version.token,
         content_hash=accepted.content_hash,
         title=accepted.title,
+        corrects=accepted.corrects.pair.qa_id if accepted.corrects else None,
+        corrects_document=accepted.corrects.document_id if accepted.corrects else None,
+        corrects_hash=accepted.corrects.content_hash if accepted.corrects else None,
     )
     return generation
 
@@ -256,6 +271,7 @@ def _begin_generation(tx: Transaction, observation: Observation, accepted: Accep
 def _insert_part(
     tx: Transaction,
     observation: Observation,
+    accepted: Accepted,
     generation: int,
     pairs: Sequence[StagedPair],
     unchanged: Mapping[UUID, int],
@@ -266,15 +282,25 @@ def _insert_part(
         tx.execute("keep_unchanged", **key, generation=generation, pairs=to_json(kept))
     if not pairs:
         return
-    name = observation.object_key.rsplit("/", 1)[-1]
     path = observation.object_key.partition("/")[2]
+    if accepted.corrects:  # a citation shows where the pair itself stands
+        path = accepted.corrects.source.object_path
     passages = to_json(passage_records(pairs))
     tx.execute("insert_pairs", **key, generation=generation, rows=to_json(pair_records(pairs)))
     tx.execute("insert_passages", **key, generation=generation, rows=passages)
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
     refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these
-    tx.execute("insert_sources", **key, rows=to_json(source_records(pairs, name=name, object_path=path)))
-    tx.execute("insert_markers", **key, generation=generation, rows=passages)
+    tx.execute(
+        "insert_sources", **key, rows=to_json(source_records(pairs, name=path.rsplit("/", 1)[-1], object_path=path))
+    )
+    tx.execute(
+        "insert_markers",
+        **key,
+        generation=generation,
+        rows=passages,
+        corrects=accepted.corrects.pair.qa_id if accepted.corrects else None,
+        corrects_document=accepted.corrects.document_id if accepted.corrects else None,
+    )
     if relations := relation_records(pairs):
         tx.execute("insert_relations", **key, generation=generation, rows=to_json(relations))
     refresh_statistics(tx, bot.bot_id)

@@ -18,6 +18,7 @@ from shared.domain import (
     Filter,
     IndexRow,
     Metadata,
+    OwnPair,
     Pair,
     Passage,
     Source,
@@ -37,6 +38,10 @@ _METADATA_COLUMNS = (
     "difficulty",
 )
 EXCERPT_CHARACTERS = 240
+OUTDATED = (
+    "The pair that it corrects has changed since, or is gone: this correction answers no more. Correct the pair as it is "
+    "now, or delete the correction."
+)
 
 
 def counts_of(row: Row | None) -> str:
@@ -98,14 +103,11 @@ def pair_from(row: Row) -> Pair:
     )
 
 
+def own_pair_from(row: Row) -> OwnPair:
+    return OwnPair(pair_from(row), row["content_hash"], row["document_id"], _source_from(row))
+
+
 def evidence_from(row: Row) -> Evidence:
-    source = Source(
-        name=row["source_name"],
-        object_path=row["object_path"],
-        page=row["page"],
-        section=row["section"],
-        excerpt=row["excerpt"],
-    )
     return Evidence(
         passage_id=row["passage_id"],
         document_id=row["document_id"],
@@ -113,7 +115,18 @@ def evidence_from(row: Row) -> Evidence:
         text=row["text"],
         part=row["part"],
         pair=pair_from(row),
-        source=source,
+        source=_source_from(row),
+        is_corrected=row["is_corrected"],
+    )
+
+
+def _source_from(row: Row) -> Source:
+    return Source(
+        name=row["source_name"],
+        object_path=row["object_path"],
+        page=row["page"],
+        section=row["section"],
+        excerpt=row["excerpt"],
     )
 
 
@@ -122,8 +135,8 @@ def status_from(row: Row) -> DocumentStatus:
         document_id=row["document_id"],
         object_key=row["object_key"],
         state=row["state"],
-        reason=row["reason"],
-        is_answering=row["live_generation"] is not None,
+        reason=row["reason"] or (OUTDATED if row["is_outdated"] else None),
+        is_answering=row["live_generation"] is not None and not row["is_outdated"],
         title=row["title"],
         pairs=row["pair_count"] or 0,
         passages=row["passage_count"] or 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -55,17 +55,29 @@ class PostgresReading:
         rows = self._read(lambda tx: tx.rows("vouch", bot_id=bot.bot_id, passage_ids=list(passage_ids)))
         return {row["passage_id"] for row in rows}
 
-    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._read(lambda tx: tx.rows("live_documents", bot_id=bot.bot_id, document_ids=list(document_ids)))
+    def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
+        parameters = {"passage_ids": list(found), "document_ids": list(set(found.values()))}
+        rows = self._read(lambda tx: tx.rows("superseded", bot_id=bot.bot_id, **parameters))
         return {row["document_id"] for row in rows}
+
+    def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self._read(lambda tx: tx.rows("corrections_of", bot_id=bot.bot_id, document_ids=list(document_ids)))
+        return {row["document_id"] for row in rows}
+
+    def pair(self, bot: Bot, qa_id: UUID) -> Evidence | None:
+        rows = self._read(lambda tx: tx.rows("passages_of_pair", bot_id=bot.bot_id, qa_id=qa_id))
+        found = self.hydrate(bot, [row["passage_id"] for row in rows], Filter())
+        return next((evidence for evidence in found.values() if evidence.pair.qa_id == qa_id), None)
 
     def _read(self, work: Callable[[Transaction], list[Row]]) -> list[Row]:
         return self._client.transact(work, read_only=True, joins_as_written=True)
 
-    def log(self, bot: Bot, entry: QueryLog) -> None:
-        self._client.transact(
+    def log(self, bot: Bot, entry: QueryLog, passage_ids: Sequence[UUID]) -> bool:
+        logged = self._client.transact(
             lambda tx: tx.execute(
                 "insert_query_log",
+                passage_ids=list(passage_ids),
+                passages=len(set(passage_ids)),
                 bot_id=bot.bot_id,
                 query_id=entry.query_id,
                 question=entry.question,
@@ -77,8 +89,10 @@ class PostgresReading:
                 score=entry.score,
                 document_ids=list(entry.document_ids),
                 citations=to_json(entry.citations),
-            )
+            ),
+            joins_as_written=True,
         )
+        return logged == 1
 
     def roll_up_analytics(self, bot: Bot) -> None:
         self._client.transact(lambda tx: tx.execute("roll_up_analytics", bot_id=bot.bot_id))

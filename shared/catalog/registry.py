@@ -105,6 +105,13 @@ class PostgresRegistry:
             raise NotFoundError(f"There is no bot {slug!r}.")
         return bot_from(row)
 
+    def change_bot(self, slug: str, *, name: str | None, settings: Mapping[str, Any]) -> Bot:
+        bot = self.bot(slug)
+        self._client.transact(
+            lambda tx: tx.execute("change_bot", bot_id=bot.bot_id, name=name, settings=to_json(settings))
+        )
+        return self.bot(slug)
+
     def bot_by_id(self, bot_id: UUID) -> Bot:
         row = self._client.transact(lambda tx: tx.row("bot_by_id", bot_id=bot_id), read_only=True)
         if row is None:

@@ -290,7 +290,7 @@ def test_a_receipt_is_final_only_when_both_stores_were_seen_to_hold_nothing(worl
     claim_bucket(world.objects, world.registry.deployment_id())
     world.put("faq.csv", FAQ)
     document_id = known(world, "faq.csv").document_id
-    world.reading.log(world.bot, log_of(world, document_id))
+    world.reading.log(world.bot, log_of(world, document_id), [])
     world.remove("faq.csv")
     assert world.delivery.receipts(world.bot.bot_id, 10)[0]["counts"]["scrubbed_logs"] == 1
     assert world.sync(second_look_seconds=-1)
@@ -305,7 +305,7 @@ def test_an_answer_that_was_logged_after_the_delete_is_scrubbed_before_the_recei
     world.put("faq.csv", FAQ)
     document_id = known(world, "faq.csv").document_id
     world.remove("faq.csv")
-    world.reading.log(world.bot, log_of(world, document_id))
+    world.reading.log(world.bot, log_of(world, document_id), [])
     for state in ("provisional", "final"):
         world.sync(second_look_seconds=-1)
         (receipt,) = world.delivery.receipts(world.bot.bot_id, 10)
@@ -334,13 +334,13 @@ def test_the_receipt_of_a_bot_is_final_after_a_second_look_and_outlives_it(world
 
 
 def test_questions_of_today_are_kept(world: World) -> None:
-    world.reading.log(world.bot, log_of(world, uuid4()))
+    world.reading.log(world.bot, log_of(world, uuid4()), [])
     assert world.reading.forget_logs(world.bot, days=2, limit=10) == 0
 
 
 def test_old_questions_go_in_batches(world: World) -> None:
     for _ in range(5):
-        world.reading.log(world.bot, log_of(world, uuid4()))
+        world.reading.log(world.bot, log_of(world, uuid4()), [])
     forgotten = [world.reading.forget_logs(world.bot, days=-1, limit=2) for _ in range(4)]
     assert forgotten == [2, 2, 1, 0]
 
@@ -348,7 +348,7 @@ def test_old_questions_go_in_batches(world: World) -> None:
 def test_sync_forgets_old_questions_and_no_others(world: World) -> None:
     claim_bucket(world.objects, world.registry.deployment_id())
     for days, left in ((2, 1), (-1, 0)):
-        world.reading.log(world.bot, log_of(world, uuid4()))
+        world.reading.log(world.bot, log_of(world, uuid4()), [])
         world.sync(log_retention_days=days)
         assert world.reading.forget_logs(world.bot, days=-1, limit=10) == left
 

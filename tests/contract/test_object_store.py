@@ -6,6 +6,7 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -168,6 +169,15 @@ def test_a_folder_leaves_hidden_files_alone(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_bytes(b"1")
     assert [version.key for version in store.list("")] == ["bot/a.txt"]
+
+
+def test_a_folder_shows_the_corrections_that_lie_in_it(tmp_path: Path) -> None:
+    store = FolderObjectStore(tmp_path)
+    key = f"bot/.corrections/{uuid4()}.json"
+    written = store.put(key, b"{}")
+    (tmp_path / "bot" / ".corrections" / ".uploading-x").write_bytes(b"1")
+    assert list(store.list("bot/")) == [written]
+    assert store.key_of(tmp_path / key) == key
 
 
 def test_a_folder_checks_its_own_signatures(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_short_result_of_a_small_bot_is_complete(library: World) -> None:
 
 def test_a_log_takes_feedback_and_an_unknown_one_does_not(library: World) -> None:
     entry = QueryLog(uuid4(), "q", "a", False, 12, score=0.5, user_id="u", session_id="s", citations=({"number": 1},))
-    library.reading.log(library.bot, entry)
+    assert library.reading.log(library.bot, entry, [])
     library.reading.add_feedback(library.bot, entry.query_id, 1, "good")
     with pytest.raises(NotFoundError):
         library.reading.add_feedback(library.bot, uuid4(), 1, None)

@@ -37,12 +37,13 @@ PERMISSIONS = {
         *((action, "DocumentsBucket.Arn/*") for action in ("s3:PutObject", "s3:DeleteObject")),
         ("s3:ListBucket", "DocumentsBucket.Arn"),  # of the ledger alone: what the catalog must know to be deleted
         *((action, "DocumentsBucket.Arn/.lockstep/ledger/*") for action in READ),
+        *(("sqs:SendMessage", f"{queue}.Arn") for queue in ("IngestQueue", "SyncQueue")),  # a retry asks for a look
     },
     "SyncRole": {
         *((action, "SyncLogGroup.Arn") for action in LOGS),
         ("s3:ListBucket", "DocumentsBucket.Arn"),
         *((action, "DocumentsBucket.Arn/.lockstep/*") for action in READ),  # whose bucket it is, and the ledger
-        ("s3:DeleteObject", "DocumentsBucket.Arn/*"),  # a deleted bot's objects
+        ("s3:DeleteObject", "DocumentsBucket.Arn/*"),  # of a deleted bot, corrections of a deleted document
         ("sqs:SendMessage", "IngestQueue.Arn"),
         *((action, "SyncQueue.Arn") for action in (*TAKE_MESSAGES, "sqs:SendMessage")),
     },

@@ -147,11 +147,29 @@ def test_a_pair_that_was_inserted_singly_is_deleted(fast: TestClient) -> None:
     problem(fast.delete(f"/bots/library/pairs/{hit['qa_id']}"), 404)
 
 
-def test_a_pair_that_stands_with_others_in_a_file_is_not_deleted_singly(fast: TestClient) -> None:
-    pairs = [PAIR, {"id": "price", "question": "What does it cost?", "answer": "Nine euros."}]
-    fast.post("/bots/library/pairs/batch", json={"name": "faq", "pairs": pairs}, params={"wait": True})
+def test_a_pair_that_stands_with_others_in_a_file_is_deleted_and_stays_so(fast: TestClient) -> None:
+    pairs: list[dict[str, Any]] = [PAIR, {"id": "price", "question": "What does it cost?", "answer": "Nine euros."}]
+    batch = {"name": "faq", "pairs": pairs}
+    fast.post("/bots/library/pairs/batch", json=batch, params={"wait": True})
     hit, *_ = fast.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"]
-    assert "pairs/faq.jsonl" in problem(fast.delete(f"/bots/library/pairs/{hit['qa_id']}"), 409)["detail"]
+    deleted = fast.delete(f"/bots/library/pairs/{hit['qa_id']}")
+    assert (deleted.status_code, deleted.json()["is_done"], deleted.json()["document"]["name"]) == (
+        200,
+        True,
+        "pairs/faq.jsonl",
+    )
+
+    def answers() -> set[str]:
+        hits = fast.post("/bots/library/search", json={"question": "When is it open?"}).json()["hits"]
+        return {hit["external_id"] for hit in hits}
+
+    assert answers() == {"price"}
+    pairs[1]["answer"] = "Ten euros."
+    fast.post("/bots/library/pairs/batch", json=batch, params={"wait": True})
+    assert answers() == {"price"}
+    pairs[0] = PAIR | {"answer": "At night."}
+    fast.post("/bots/library/pairs/batch", json=batch, params={"wait": True})
+    assert answers() == {"price", PAIR["id"]}
 
 
 def test_a_delete_that_ingest_has_not_seen_yet_is_accepted_and_no_more(

@@ -133,7 +133,7 @@ def source(deployments: Deployments) -> Deployment:
     world.put("guide.md", "# Guide\n\nHow to find the way.\n")
     world.put("old.txt", "Something that goes.")
     world.remove("old.txt")
-    world.reading.log(world.bot, QueryLog(uuid4(), "q", 'an "answer"\nwith lines', False, 5))
+    world.reading.log(world.bot, QueryLog(uuid4(), "q", 'an "answer"\nwith lines', False, 5), [])
     return deployment
 
 
@@ -168,7 +168,7 @@ def test_restored_objects_are_recognised_and_then_live_like_any_other(
     world.ingest("records.jsonl")
     assert world.embedder.embedded == []
     world.put("records.jsonl", RECORDS.replace("What is number 3?", "What is the number three?"))
-    assert len(world.embedder.embedded) == 2
+    assert world.embedder.embedded == ["What is the number three?"]
     world.remove("guide.md")
     assert "How to find the way." not in world.answers("How to find the way")
 
@@ -265,6 +265,30 @@ def test_one_snapshot_is_taken_at_a_time(source: Deployment) -> None:
     source.world.registry.claim_lease("backup", uuid4(), 60)
     with pytest.raises(LeasedError):
         source.snapshot()
+
+
+def test_a_correction_comes_back_with_what_it_corrects_and_one_out_of_date_stays_so(
+    deployments: Deployments, source: Deployment
+) -> None:
+    def correct(number: int) -> None:
+        (hit,) = world.search(f"What is number {number}?", top_k=1).hits
+        own = world.documents.own_pair(world.bot, hit.evidence.pair.qa_id)
+        assert own is not None
+        answer = json.dumps({"base": own.content_hash, "answer": f"Number {number} is corrected."})
+        world.put(f".corrections/{own.pair.qa_id}.json", answer)
+
+    world = source.world
+    correct(3)
+    correct(4)
+    world.put("records.jsonl", RECORDS.replace('\\"4\\"', '\\"four\\"'))
+    target = deployments.empty()
+    target.restore(source.snapshot())
+    world = target.world
+    world.bot = world.registry.bot("library")
+    assert world.answers("What is number 3?")[0] == "Number 3 is corrected."
+    assert "Number 4 is corrected." not in world.answers("What is number 4?")
+    corrections = [d for d in world.documents.documents(world.bot, after="", limit=9) if ".corrections" in d.object_key]
+    assert sorted(d.is_answering for d in corrections) == [False, True]
 
 
 # Deletes after the snapshot

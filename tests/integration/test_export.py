@@ -85,7 +85,7 @@ def exporter(catalog_url: str, milvus_server: EmbeddedMilvus, tmp_path: Path) ->
     with real_world(catalog_url, milvus_server.uri) as world:
         world.put("records.jsonl", "\n".join(json.dumps(record, ensure_ascii=False) for record in RECORDS))
         world.put("guide.md", "# Guide\n\n" + "How to find the way. " * 150)
-        world.reading.log(world.bot, QueryLog(uuid4(), "=cmd", '+an "answer"\nwith lines', False, 5, score=-0.5))
+        world.reading.log(world.bot, QueryLog(uuid4(), "=cmd", '+an "answer"\nwith lines', False, 5, score=-0.5), [])
         yield Exporter(world, client, tmp_path)
     client.close()
 

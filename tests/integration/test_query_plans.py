@@ -48,7 +48,16 @@ WHOLE_BOT = {
     "gauges": "they are of the whole deployment",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"document_status", "live_membership", "other_collections", "pair_filter", "told_receipt", "waiting_since"}
+FRAGMENTS = {
+    "corrected_is_live",
+    "document_status",
+    "in_force",
+    "live_membership",
+    "other_collections",
+    "pair_filter",
+    "told_receipt",
+    "waiting_since",
+}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",
@@ -63,7 +72,10 @@ JOINED_AS_WRITTEN = {
     "matching_passages",
     "hydrate",
     "vouch",
-    "live_documents",
+    "superseded",
+    "corrections_of",
+    "passages_of_pair",
+    "insert_query_log",
 }
 
 FILL = """
@@ -158,6 +170,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "last": UUID(int=(1 << 127) + (1 << 122)),
         "qa_ids": [uuid4()],
         "generations": [1],
+        "corrects": known("q", 9),
+        "corrects_document": known("d", 9),
         "object_key": f"{bot.slug}/000007",
         "query": tsquery_of("w17 w18"),
         "name": "x",

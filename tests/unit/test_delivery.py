@@ -91,6 +91,7 @@ def world(clock: Clock, embedder: Embedder, index: Index) -> World:
         delivery=catalog.delivery,
         reading=catalog.reading,
         changes=catalog.changes,
+        amendments=catalog.amendments,
         index=index,
         embedder=embedder,
     )

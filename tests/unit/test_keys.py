@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
-from shared.keys import MAX_KEY_BYTES, object_key, split_key
+from shared.keys import MAX_KEY_BYTES, corrected_pair, correction_key, is_correction, object_key, split_key
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,24 @@ def test_any_name_stays_below_its_bot_or_is_refused(name: str) -> None:
     assert len(key.encode()) <= MAX_KEY_BYTES
     assert ".." not in PurePosixPath(key).parts
     assert Path("/bucket").joinpath(*key.split("/")).is_relative_to("/bucket/library")
+
+
+def test_the_key_of_a_correction_names_the_pair_and_no_name_that_a_person_gives_does() -> None:
+    qa_id = uuid4()
+    key = correction_key("library", qa_id)
+    assert is_correction(key)
+    assert corrected_pair(key) == qa_id
+    with pytest.raises(InvalidInputError):
+        object_key(*split_key(key))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a.json", "{}.csv", "{}", "deep/{}.json", "{{{}}}.json", "urn:uuid:{}.json", "{}.json.json"]
+)
+def test_a_key_among_the_corrections_that_names_no_pair_is_of_none(name: str) -> None:
+    assert corrected_pair(f"library/.corrections/{name.format(uuid4())}") is None
+
+
+@pytest.mark.parametrize("key", ["library/a.txt", "library/a/.corrections/b.json", ".corrections/a.json", "library"])
+def test_an_ordinary_key_is_of_no_correction(key: str) -> None:
+    assert not is_correction(key)

@@ -58,6 +58,7 @@ def world(clock: Clock) -> World:
         delivery=catalog.delivery,
         reading=catalog.reading,
         changes=catalog.changes,
+        amendments=catalog.amendments,
         index=Index(),
     )
     claim_bucket(made.objects, made.registry.deployment_id())

@@ -1,4 +1,4 @@
-"""Bots: create, list, get, delete."""
+"""Bots: create, list, get, change, delete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
-from functions.query.models import BotIn, BotOut, BotSettingsIn, BotsOut
+from functions.query.models import BotChangeIn, BotIn, BotOut, BotSettingsIn, BotsOut
 from functions.query.services import BotOf, ServicesOf
 from shared.domain import Bot, BotSettings
 from shared.milvus_schema import INDEX_PROFILES
@@ -40,6 +40,12 @@ def list_bots(services: ServicesOf) -> BotsOut:
 @router.get("/{bot}", summary="One bot")
 def get_bot(bot: BotOf) -> BotOut:
     return _out(bot)
+
+
+@router.patch("/{bot}", summary="Change a bot's name or settings")
+def change_bot(bot: BotOf, services: ServicesOf, body: BotChangeIn) -> BotOut:
+    changes = body.model_dump(exclude_none=True, exclude={"name"})
+    return _out(services.registry.change_bot(bot.slug, name=body.name, settings=changes))
 
 
 @router.delete("/{bot}", status_code=202, summary="Delete a bot and everything in it")

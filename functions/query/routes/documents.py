@@ -26,7 +26,7 @@ from functions.query.services import BotOf, Services, ServicesOf
 from functions.query.values import Plain
 from functions.query.waiting import wait_until_gone, wait_until_seen
 from shared.domain import Bot, DocumentStatus
-from shared.errors import ConflictError, InvalidInputError, TooLargeError
+from shared.errors import InvalidInputError, TooLargeError
 from shared.keys import object_key, split_key
 from shared.steps import step
 
@@ -86,7 +86,7 @@ def presign_upload(bot: BotOf, services: ServicesOf, body: UploadIn) -> UploadOu
 
 @router.post("/pairs", status_code=202, summary="Insert or replace one question with its answer")
 def insert_pair(bot: BotOf, services: ServicesOf, response: Response, body: PairIn, wait: Wait = None) -> WrittenOut:
-    record = _encoded(json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False))
+    record = encoded(json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False))
     name = f"pairs/{_file_name(body.id or body.question)}.json"
     return _write(services, bot, name, record, "application/json", wait, response)
 
@@ -95,7 +95,7 @@ def insert_pair(bot: BotOf, services: ServicesOf, response: Response, body: Pair
 def insert_pairs(bot: BotOf, services: ServicesOf, response: Response, body: PairsIn, wait: Wait = None) -> WrittenOut:
     """They become one document. Give it a name to replace it later; without one, the same pairs get the same name."""
     lines = [json.dumps(pair.model_dump(exclude_none=True), ensure_ascii=False) for pair in body.pairs]
-    content = _encoded("\n".join(lines))
+    content = encoded("\n".join(lines))
     name = f"pairs/{_file_name(body.name or sha256(content).hexdigest()[:32])}.jsonl"
     return _write(services, bot, name, content, "application/jsonl", wait, response)
 
@@ -131,25 +131,16 @@ def delete_document(
 
     A receipt proves what became of it.
     """
-    return _delete(services, bot, services.documents.document(bot, document_id), wait, response)
+    return delete_object(services, bot, services.documents.document(bot, document_id), wait, response)
 
 
-@router.delete("/pairs/{qa_id}", status_code=202, summary="Delete a question with its answer")
-def delete_pair(bot: BotOf, services: ServicesOf, response: Response, qa_id: UUID, wait: Wait = None) -> DeletedOut:
-    """Of a pair that was inserted singly; one that stands in a file with others goes with the file's next version."""
-    pair = services.deletions.live_pair(bot, qa_id)
-    if not pair.is_alone:
-        raise ConflictError(
-            f"The pair stands with others in {split_key(pair.object_key)[1]}: upload the file without it, or delete the "
-            "document."
-        )
-    return _delete(services, bot, services.documents.document(bot, pair.document_id), wait, response)
-
-
-def _delete(services: Services, bot: Bot, status: DocumentStatus, wait: bool | None, response: Response) -> DeletedOut:
+def delete_object(
+    services: Services, bot: Bot, status: DocumentStatus, wait: bool | None, response: Response
+) -> DeletedOut:
+    """Remove a document's object, and wait for what follows."""
     services.bucket().delete(status.object_key)
     step("delete.object-removed")
-    is_done = wait_until_gone(services.documents, bot, status, seconds=None if _waits(bot, wait) else 0)
+    is_done = wait_until_gone(services.documents, bot, status, seconds=None if waits(bot, wait) else 0)
     if is_done:
         response.status_code = 200
     return DeletedOut(document=document_out(status), is_done=is_done)
@@ -164,13 +155,25 @@ def _write(
     wait: bool | None,
     response: Response,
 ) -> WrittenOut:
-    if len(content) > MAX_BODY_BYTES:
-        raise TooLargeError(TOO_LARGE)
     if not content:
         raise InvalidInputError("The content is empty.")
-    key = object_key(bot.slug, name)
+    return put_object(services, bot, object_key(bot.slug, name), content, content_type, wait, response)
+
+
+def put_object(
+    services: Services,
+    bot: Bot,
+    key: str,
+    content: bytes,
+    content_type: str | None,
+    wait: bool | None,
+    response: Response,
+) -> WrittenOut:
+    """Put it into the bucket, and wait for what comes of it if that is wanted. Raises TooLargeError."""
+    if len(content) > MAX_BODY_BYTES:
+        raise TooLargeError(TOO_LARGE)
     version = services.bucket().put(key, content, content_type=content_type)
-    found = wait_until_seen(services.documents, bot, version, seconds=None if _waits(bot, wait) else 0)
+    found = wait_until_seen(services.documents, bot, version, seconds=None if waits(bot, wait) else 0)
     if found.is_done:
         response.status_code = 201
     return WrittenOut(
@@ -182,11 +185,13 @@ def _write(
     )
 
 
-def _waits(bot: Bot, wait: bool | None) -> bool:
+def waits(bot: Bot, wait: bool | None) -> bool:
+    """Whether a write answers only when ingest is done with it."""
     return bot.settings.consistency == "strong" if wait is None else wait
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """As UTF-8. Raises InvalidInputError."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -199,6 +204,7 @@ def _file_name(wanted: str) -> str:
 
 
 def document_out(status: DocumentStatus) -> DocumentOut:
+    """What is told of a document."""
     return DocumentOut(
         document_id=status.document_id,
         name=split_key(status.object_key)[1],

@@ -86,8 +86,8 @@ def _hit_out(rank: int, hit: Hit) -> HitOut:
         question=evidence.pair.question,
         passage=evidence.text,
         response=evidence.pair.response,
-        source=_source_out(evidence),
-        metadata=_metadata_out(evidence.pair.metadata),
+        source=source_out(evidence),
+        metadata=metadata_out(evidence.pair.metadata),
         signals=dict(hit.signals),
     )
 
@@ -99,11 +99,12 @@ def _citation_out(number: int, evidence: Evidence) -> CitationOut:
         external_id=evidence.pair.external_id,
         passage_id=evidence.passage_id,
         question=evidence.pair.question,
-        source=_source_out(evidence),
+        source=source_out(evidence),
     )
 
 
-def _source_out(evidence: Evidence) -> SourceOut:
+def source_out(evidence: Evidence) -> SourceOut:
+    """Where it stands."""
     source = evidence.source
     return SourceOut(
         document_id=evidence.document_id,
@@ -115,7 +116,7 @@ def _source_out(evidence: Evidence) -> SourceOut:
     )
 
 
-def _metadata_out(metadata: Metadata) -> dict[str, Any]:
+def metadata_out(metadata: Metadata) -> dict[str, Any]:
     """What is set, the record's own fields among them."""
     named = {name: getattr(metadata, name) for name in Metadata.__slots__ if name != "extra"}
     return dict(metadata.extra) | {name: value for name, value in named.items() if value not in (None, ())}

@@ -7,7 +7,8 @@ where bot_id = :bot_id and deleted_at is null and live_generation is not null
 order by document_id
 
 -- name: snapshot_generations
-select document_id, generation, version, content_hash, title, pair_count, passage_count, created_at, sealed_at, live_at
+select document_id, generation, version, content_hash, title, pair_count, passage_count, created_at, sealed_at, live_at,
+       corrects, corrects_document, corrects_hash
 from generations
 where bot_id = :bot_id and state = 'live'
 order by document_id
@@ -95,10 +96,11 @@ from restored_documents
 
 -- name: restore_generations
 insert into generations (
-    bot_id, document_id, generation, state, version, content_hash, title, pair_count, passage_count, created_at, sealed_at
+    bot_id, document_id, generation, state, version, content_hash, title, pair_count, passage_count, created_at, sealed_at,
+    corrects, corrects_document, corrects_hash
 )
 select :bot_id, document_id, generation, 'building', version, content_hash, title, pair_count, passage_count, created_at,
-       sealed_at
+       sealed_at, corrects, corrects_document, corrects_hash
 from restored_generations
 
 -- name: restore_passages

@@ -81,12 +81,14 @@ returning k.passage_id;
 -- name: rows_to_deliver
 -- What the index rows of these passages are made from, and from which delivered passage their vectors can be copied.
 select p.passage_id, p.document_id, p.part, p.text, p.related_nodes, q.*, k.row_hash, lender.passage_id as copy_from,
-       lender.vector_digest as copy_digest
+       lender.vector_digest as copy_digest, lq.question as copy_question, lp.text as copy_response
 from passages p
 join qa_pairs q on q.bot_id = p.bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
 join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
 left join markers lender on lender.bot_id = k.bot_id and lender.passage_id = k.copy_from
     and lender.collection_id = k.collection_id and lender.wanted = 'present' and lender.state = 'delivered'
+left join passages lp on lp.bot_id = :bot_id and lp.passage_id = lender.passage_id
+left join qa_pairs lq on lq.bot_id = :bot_id and lq.qa_id = lp.qa_id and lq.since_generation = lp.since_generation
 where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]));
 
 -- name: lock_claimed
@@ -305,9 +307,12 @@ where bot_id = :bot_id and document_id = :document_id and state = 'kept'
   );
 
 -- name: flip_document
-update documents
-set live_generation = :generation, building_generation = null, state = 'live', reason = null, updated_at = now()
-where bot_id = :bot_id and document_id = :document_id;
+update documents d
+set live_generation = :generation, building_generation = null, state = 'live', reason = null, updated_at = now(),
+    corrects = g.corrects, corrects_document = g.corrects_document, corrects_hash = g.corrects_hash
+from generations g
+where d.bot_id = :bot_id and d.document_id = :document_id
+  and g.bot_id = :bot_id and g.document_id = :document_id and g.generation = :generation;
 
 -- name: drop_dead_membership
 delete from membership m

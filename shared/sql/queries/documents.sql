@@ -82,8 +82,12 @@ where bot_id = :bot_id and document_id = :document_id
 returning last_generation as generation;
 
 -- name: insert_generation
-insert into generations (bot_id, document_id, generation, version, content_hash, title)
-values (:bot_id, :document_id, :generation, :version, :content_hash, :title);
+insert into generations (
+    bot_id, document_id, generation, version, content_hash, title, corrects, corrects_document, corrects_hash
+)
+values (
+    :bot_id, :document_id, :generation, :version, :content_hash, :title, :corrects, :corrects_document, :corrects_hash
+);
 
 -- name: set_generation_state
 update generations set state = :state
@@ -153,18 +157,32 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r (source_qa_id uuid, target_qa
 on conflict do nothing;
 
 -- name: insert_markers
--- For the bot's collection, and during a change of embedder for the next one too. A delivered passage of the document with
--- the same text lends its vectors.
+-- For the bot's collection, and during a change of embedder for the next one too. A delivered passage of the document, or of
+-- the one that it corrects, lends its vectors: one with the same text, else one of the same pair as it was, of which the
+-- question or the text may be the same.
 insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, row_hash, copy_from)
-select :bot_id, r.passage_id, c.collection_id, :document_id, :generation, r.row_hash, (
-    select p.passage_id
-    from passages p
-    join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = c.collection_id
-    where p.bot_id = :bot_id and p.document_id = :document_id and p.text_hash = r.text_hash
-      and k.wanted = 'present' and k.state = 'delivered'
-    limit 1
+select :bot_id, r.passage_id, c.collection_id, :document_id, :generation, r.row_hash, coalesce(
+    (
+        select p.passage_id
+        from passages p
+        join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = c.collection_id
+        where p.bot_id = :bot_id and p.text_hash = r.text_hash
+          and p.document_id in (:document_id, cast(:corrects_document as uuid))
+          and k.wanted = 'present' and k.state = 'delivered'
+        limit 1
+    ), (
+        select p.passage_id
+        from passages p
+        join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = c.collection_id
+        where p.bot_id = :bot_id and p.qa_id in (r.qa_id, cast(:corrects as uuid))
+          and k.wanted = 'present' and k.state = 'delivered'
+        order by p.text = r.text desc, p.since_generation desc
+        limit 1
+    )
 )
-from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, text_hash text, row_hash text)
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+    passage_id uuid, qa_id uuid, text text, text_hash text, row_hash text
+)
 cross join (
     select unnest(array[b.collection_id, b.next_collection_id]) as collection_id from bots b where b.bot_id = :bot_id
 ) as c
@@ -209,7 +227,8 @@ update generations set state = 'dead' where bot_id = :bot_id and document_id = :
 -- Answers stop with this statement's commit, and a look that is under way can no longer commit.
 update documents
 set state = 'deleting', deleted_at = now(), epoch = epoch + 1, look_again = false, lease_token = null, leased_until = null,
-    live_generation = null, building_generation = null, staging_generation = null, updated_at = now()
+    live_generation = null, building_generation = null, staging_generation = null, updated_at = now(),
+    corrects = null, corrects_document = null, corrects_hash = null
 where bot_id = :bot_id and document_id = :document_id;
 
 -- name: insert_tombstone
@@ -237,7 +256,8 @@ case when d.building_generation is not null then (
     select count(*) from markers k
     where k.bot_id = :bot_id and k.document_id = d.document_id and k.wanted = 'present' and k.state <> 'delivered'
       and k.collection_id = (select b.collection_id from bots b where b.bot_id = :bot_id)
-) end as waiting_passages
+) end as waiting_passages,
+d.corrects is not null and not {corrected_is_live} as is_outdated
 
 -- name: documents
 select {document_status}
@@ -264,6 +284,28 @@ from documents d
 left join generations g
     on g.bot_id = :bot_id and g.document_id = d.document_id and g.generation = d.live_generation
 where d.bot_id = :bot_id and d.object_key = :object_key and d.deleted_at is null;
+
+-- name: own_pair
+-- A pair as its own document has it live, whether a correction replaces it or not.
+select q.*, s.name as source_name, s.object_path, s.page, s.section, s.excerpt
+from qa_pairs q
+join documents d on d.bot_id = :bot_id and d.document_id = q.document_id and d.corrects is null
+join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation and p.part = 0
+join membership m on m.bot_id = :bot_id and m.document_id = d.document_id
+    and m.generation = d.live_generation and m.passage_id = p.passage_id
+join document_sources s on s.bot_id = :bot_id and s.passage_id = p.passage_id
+where q.bot_id = :bot_id and q.qa_id = :qa_id;
+
+-- name: abandoned_corrections
+-- Objects that correct a pair of a document which is no longer there.
+select c.object_key
+from documents c
+where c.bot_id = :bot_id and c.corrects_document is not null
+  and not exists (
+      select from documents d
+      where d.bot_id = :bot_id and d.document_id = c.corrects_document and d.deleted_at is null
+  )
+limit :limit;
 
 -- name: seen_objects
 -- For the bucket scan: what the catalog knows of a stretch of keys, in the order of a listing.

@@ -56,11 +56,35 @@ where q.bot_id = :bot_id and q.is_active
   and {pair_filter}
 limit :limit;
 
+-- name: corrected_is_live
+-- A fragment, put in place of {corrected_is_live}: the pair that the document d corrects is live, and is still what it was.
+-- OFFSET keeps the planner from hashing all live pairs of the bot in order to look a few up.
+exists (
+    select from qa_pairs o
+    join documents od on od.bot_id = :bot_id and od.document_id = o.document_id
+    join passages op on op.bot_id = :bot_id and op.qa_id = o.qa_id and op.since_generation = o.since_generation
+        and op.part = 0
+    join membership om on om.bot_id = :bot_id and om.document_id = o.document_id
+        and om.generation = od.live_generation and om.passage_id = op.passage_id
+    where o.bot_id = :bot_id and o.qa_id = d.corrects and o.content_hash = d.corrects_hash
+    offset 0
+)
+
+-- name: in_force
+-- A fragment, put in place of {in_force}: of a pair and its correction, one answers. A live correction replaces the pair q
+-- with the content that it corrects, and itself answers as long as that is live; both follow from the same rows.
+not exists (
+    select from documents c
+    where c.bot_id = :bot_id and c.corrects = q.qa_id and c.corrects_hash = q.content_hash
+)
+and (d.corrects is null or {corrected_is_live})
+
 -- name: hydrate
 -- The one statement that decides what may enter an answer: bot active, document and pair not deleted, generation live,
--- pair active, filter met. What it does not return does not exist.
+-- pair active and in force, filter met. What it does not return does not exist.
 select
-    p.passage_id, p.document_id, p.qa_id, p.part, p.text, d.live_generation as generation,
+    p.passage_id, p.document_id, coalesce(d.corrects, p.qa_id) as qa_id, d.corrects is not null as is_corrected,
+    p.part, p.text, d.live_generation as generation,
     q.external_id, q.question, q.response, q.heading_path, q.category, q.subcategory, q.source, q.source_type, q.author,
     q.published_at, q.language, q.difficulty, q.tags, q.metadata, q.created_at, q.updated_at,
     s.name as source_name, s.object_path, s.page, s.section, s.excerpt
@@ -77,6 +101,7 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
         and p.since_generation <= t.generation
   )
+  and {in_force}
   and {pair_filter};
 
 -- name: vouch
@@ -93,20 +118,44 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
       select from tombstones t
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
         and p.since_generation <= t.generation
+  )
+  and {in_force};
+
+-- name: superseded
+-- Live documents of which none of these passages is live: a newer generation has what an older one was found by.
+select d.document_id
+from documents d
+where d.bot_id = :bot_id and d.document_id = any(cast(:document_ids as uuid[])) and d.live_generation is not null
+  and not exists (
+      select from membership m
+      where m.bot_id = :bot_id and m.document_id = d.document_id and m.generation = d.live_generation
+        and m.passage_id = any(cast(:passage_ids as uuid[]))
   );
 
--- name: live_documents
+-- name: passages_of_pair
+-- The passages that may speak for a pair: its own, and those of its correction.
+select p.passage_id from passages p
+where p.bot_id = :bot_id and p.part = 0 and p.qa_id = :qa_id
+union all
+select p.passage_id
+from documents d
+join passages p on p.bot_id = :bot_id and p.document_id = d.document_id and p.part = 0
+where d.bot_id = :bot_id and d.corrects = :qa_id;
+
+-- name: corrections_of
+-- Documents that correct pairs of these documents.
 select document_id from documents
-where bot_id = :bot_id and document_id = any(cast(:document_ids as uuid[])) and live_generation is not null;
+where bot_id = :bot_id and corrects_document = any(cast(:document_ids as uuid[]));
 
 -- name: insert_query_log
+-- Only with the verdict that everything which the answer rests on may still be said.
 insert into query_logs (
     bot_id, query_id, question, answer, abstained, user_id, session_id, response_time_ms, score, document_ids, citations
 )
-values (
-    :bot_id, :query_id, :question, :answer, :abstained, :user_id, :session_id, :response_time_ms, :score,
-    cast(:document_ids as uuid[]), cast(:citations as jsonb)
-);
+select
+    :bot_id, cast(:query_id as uuid), :question, :answer, cast(:abstained as boolean), :user_id, :session_id,
+    cast(:response_time_ms as integer), cast(:score as real), cast(:document_ids as uuid[]), cast(:citations as jsonb)
+where cast(:passages as integer) = (select count(*) from ({vouch}) as vouched);
 
 -- name: set_feedback
 update query_logs set feedback = :feedback, feedback_comment = :comment

@@ -77,6 +77,11 @@ set state = :state,
     deleted_at = case when cast(:state as text) = 'active' then null else coalesce(deleted_at, now()) end
 where bot_id = :bot_id;
 
+-- name: change_bot
+update bots
+set name = coalesce(:name, name), settings = settings || cast(:settings as jsonb), updated_at = now()
+where bot_id = :bot_id and state = 'active';
+
 -- name: count_bot_documents
 select count(*) as documents,
        (select count(*) from qa_pairs where bot_id = :bot_id) as qa_pairs,

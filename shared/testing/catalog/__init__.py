@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from shared.testing.catalog.amendments import InMemoryAmendments
 from shared.testing.catalog.changes import InMemoryChanges
 from shared.testing.catalog.deletion import InMemoryDeletions
 from shared.testing.catalog.delivery import InMemoryDelivery
@@ -30,6 +31,7 @@ class InMemoryCatalog:
         self.reading = InMemoryReading(self.state)
         self.operations = InMemoryOperations(self.state)
         self.changes = InMemoryChanges(self.state)
+        self.amendments = InMemoryAmendments(self.state)
 
 
 __all__ = ["InMemoryCatalog"]

@@ -393,10 +393,11 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
         document_id=marker.document_id,
         wanted=Wanted.PRESENT,
         row=row,
-        text=EmbeddableText(held.pair.question, held.staged.passage.text),
+        text=_text_of(held),
         row_hash=marker.row_hash,
         copy_from=lender.passage_id if lends and lender else None,
         copy_digest=lender.digest if lends and lender else None,
+        copy_text=_text_of(rows.passages[lender.passage_id]) if lends and lender else None,
     )
 
 
@@ -430,6 +431,10 @@ def _proven(bot_id: UUID, marker: MarkerRow) -> ProvenMarker | None:
 
 def _open_again(marker: MarkerRow, now: float) -> None:
     marker.state, marker.attempts, marker.due, marker.copy_from = "pending", 0, now, None
+
+
+def _text_of(row: PassageRow) -> EmbeddableText:
+    return EmbeddableText(row.pair.question, row.staged.passage.text)
 
 
 def _fail(rows: BotRows, marker: MarkerRow) -> None:

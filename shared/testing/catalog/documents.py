@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from shared.domain import Accepted, Bot, DocumentStatus, ObjectVersion, Observation, SeenObject, StagedPair, Wanted
+from shared.catalog.mapping import OUTDATED
+from shared.domain import (
+    Accepted,
+    Bot,
+    DocumentStatus,
+    ObjectVersion,
+    Observation,
+    OwnPair,
+    SeenObject,
+    StagedPair,
+    Wanted,
+)
 from shared.errors import LeasedError, LockstepError, NotFoundError, SupersededError
 from shared.testing.catalog.state import (
     BotRows,
@@ -16,6 +27,9 @@ from shared.testing.catalog.state import (
     MarkerRow,
     PassageRow,
     atomic,
+    corrected_is_live,
+    live_passages,
+    source_of,
 )
 
 
@@ -104,7 +118,9 @@ class InMemoryDocuments:
         document, rows = self._newest(observation), self._state.rows(observation.bot)
         number = generation or document.last_generation + 1
         kept = _held(document)
-        current = document.generations.get(number) or GenerationRow("staging", accepted.content_hash, accepted.title)
+        current = document.generations.get(number) or GenerationRow(
+            "staging", accepted.content_hash, accepted.title, accepted.version.token, accepted.corrects
+        )
         members = {p for p in kept if unchanged.get(rows.passages[p].pair.qa_id) == rows.passages[p].since}
         minted = {staged.passage.passage_id for pair in pairs for staged in pair.passages}
         if sealed_pairs is not None:
@@ -114,7 +130,7 @@ class InMemoryDocuments:
         document.last_generation = document.staging = number
         document.generations[number] = current
         for pair in pairs:
-            _mint(rows, document.document_id, number, pair, due=self._state.clock())
+            _mint(rows, document.document_id, number, pair, accepted.corrects, due=self._state.clock())
         current.members |= members | minted
         if sealed_pairs is None:
             document.leased_until = self._state.clock() + lease_seconds
@@ -123,6 +139,15 @@ class InMemoryDocuments:
             document.staging, document.building = None, number
             _conclude(document, accepted.version, state="building")
         return number
+
+    @atomic
+    def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:
+        rows = self._state.rows(bot)
+        found = (row for row in live_passages(rows) if row.pair.qa_id == qa_id and row.staged.passage.part == 0)
+        row = next((row for row in found if rows.documents[row.document_id].corrects is None), None)
+        if row is None:
+            return None
+        return OwnPair(row.pair, row.pair.content_hash, row.document_id, source_of(rows, row))
 
     @atomic
     def document(self, bot: Bot, document_id: UUID) -> DocumentStatus:
@@ -148,6 +173,13 @@ class InMemoryDocuments:
     def seen_objects(self, bot: Bot, *, after: str, limit: int) -> list[SeenObject]:
         chosen = _after(self._state.rows(bot), after)[:limit]
         return [SeenObject(document.object_key, document.seen_version) for document in chosen]
+
+    @atomic
+    def abandoned_corrections(self, bot: Bot, limit: int) -> list[str]:
+        documents = self._state.rows(bot).documents
+        there = {d.document_id for d in documents.values() if d.tombstone_id is None}
+        found = (d for d in documents.values() if d.corrects and d.corrects.document_id not in there)
+        return [document.object_key for document in found][:limit]
 
     def _newest(self, observation: Observation) -> DocumentRow:
         document = self._state.rows(observation.bot).documents.get(observation.document_id)
@@ -209,18 +241,23 @@ def _held(document: DocumentRow) -> set[UUID]:
     return {p for g in document.generations.values() if g.state in ("live", "kept") for p in g.members}
 
 
-def _mint(rows: BotRows, document_id: UUID, generation: int, pair: StagedPair, *, due: float) -> None:
+def _mint(
+    rows: BotRows, document_id: UUID, generation: int, pair: StagedPair, corrects: OwnPair | None, *, due: float
+) -> None:
+    documents = {document_id} | ({corrects.document_id} if corrects else set())
+    pairs = {pair.pair.qa_id} | ({corrects.pair.qa_id} if corrects else set())
     for staged in pair.passages:
-        passage_id = staged.passage.passage_id
+        passage_id, known = staged.passage.passage_id, list(rows.passages.values())
         alike = [
-            known
-            for known, row in rows.passages.items()
-            if row.document_id == document_id and row.staged.text_hash == staged.text_hash
+            *(r for r in known if r.document_id in documents and r.staged.text_hash == staged.text_hash),
+            *(r for r in known if r.pair.qa_id in pairs and r.staged.passage.text == staged.passage.text),
+            *(r for r in known if r.pair.qa_id in pairs),
         ]
         rows.passages[passage_id] = PassageRow(staged, pair.pair, document_id, generation)
         for collection in filter(None, (rows.bot.collection, rows.bot.next_collection)):
             markers = rows.markers_in(collection)
-            lender = next((known for known in alike if _lends(markers.get(known))), None)
+            lenders = (row.staged.passage.passage_id for row in alike)
+            lender = next((lender for lender in lenders if _lends(markers.get(lender))), None)
             markers[passage_id] = MarkerRow(passage_id, document_id, generation, staged.row_hash, lender, due=due)
 
 
@@ -240,12 +277,13 @@ def _status(rows: BotRows, document: DocumentRow) -> DocumentStatus:
         marker.document_id == document.document_id and marker.wanted == Wanted.PRESENT and marker.state != "delivered"
         for marker in rows.markers.values()
     )
+    is_outdated = document.corrects is not None and not corrected_is_live(rows, document.corrects)
     return DocumentStatus(
         document_id=document.document_id,
         object_key=document.object_key,
         state=document.state,
-        reason=document.reason,
-        is_answering=live is not None,
+        reason=document.reason or (OUTDATED if is_outdated else None),
+        is_answering=live is not None and not is_outdated,
         title=live.title if live else None,
         pairs=live.pairs if live else 0,
         passages=len(live.members) if live else 0,

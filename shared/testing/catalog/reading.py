@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from shared.analysis import terms
-from shared.catalog.mapping import EXCERPT_CHARACTERS
-from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog, Source
+from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
-from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic
+from shared.testing.catalog.state import (
+    BotRows,
+    CatalogState,
+    PassageRow,
+    atomic,
+    corrected_is_live,
+    live_passages,
+    source_of,
+)
 
 _TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
 
@@ -49,14 +57,31 @@ class InMemoryReading:
         return set(self.hydrate(bot, passage_ids, Filter()))
 
     @atomic
-    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+    def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
         documents = self._state.bots[bot.bot_id].documents
-        return {d for d in document_ids if d in documents and documents[d].live is not None}
+        live = {d: documents[d] for d in found.values() if d in documents and documents[d].live is not None}
+        return {
+            d for d, document in live.items() if not document.generations[document.live or 0].members & found.keys()
+        }
 
     @atomic
-    def log(self, bot: Bot, entry: QueryLog) -> None:
+    def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
+        documents = self._state.bots[bot.bot_id].documents.values()
+        return {d.document_id for d in documents if d.corrects and d.corrects.document_id in document_ids}
+
+    @atomic
+    def pair(self, bot: Bot, qa_id: UUID) -> Evidence | None:
+        rows = self._state.bots[bot.bot_id]
+        found = (_evidence(rows, row) for row in _alive(rows) if row.staged.passage.part == 0)
+        return next((evidence for evidence in found if evidence.pair.qa_id == qa_id), None)
+
+    @atomic
+    def log(self, bot: Bot, entry: QueryLog, passage_ids: Sequence[UUID]) -> bool:
+        if self.vouch(bot, passage_ids) != set(passage_ids):
+            return False
         rows = self._state.rows(bot)
         rows.logs[entry.query_id], rows.logged_at[entry.query_id] = entry, self._state.clock()
+        return True
 
     def roll_up_analytics(self, bot: Bot) -> None:
         """Nothing reads the figures here."""
@@ -83,26 +108,33 @@ class InMemoryReading:
 
 def _alive(rows: BotRows) -> Iterator[PassageRow]:
     """Passages that may enter an answer."""
-    if rows.state != "active":
-        return
-    for document in rows.documents.values():
-        if document.live is not None and document.tombstone_id is None:
-            members = (rows.passages[p] for p in document.generations[document.live].members)
-            yield from (row for row in members if row.pair.is_active)
+    if rows.state == "active":
+        yield from (row for row in live_passages(rows) if row.pair.is_active and _is_in_force(rows, row))
+
+
+def _is_in_force(rows: BotRows, row: PassageRow) -> bool:
+    """Of a pair and its correction, one answers."""
+    corrects = rows.documents[row.document_id].corrects
+    corrections = (document.corrects for document in rows.documents.values() if document.corrects)
+    corrected = ((c.pair.qa_id, c.content_hash) for c in corrections)
+    is_replaced = (row.pair.qa_id, row.pair.content_hash) in corrected
+    return not is_replaced and (corrects is None or corrected_is_live(rows, corrects))
 
 
 def _evidence(rows: BotRows, row: PassageRow) -> Evidence:
-    document = rows.documents[row.document_id]
-    passage, pair = row.staged.passage, row.pair
-    path = document.object_key.partition("/")[2]
-    source = Source(
-        name=path.rsplit("/", 1)[-1],
-        object_path=path,
-        page=passage.page or pair.page,
-        section=pair.section or " › ".join(pair.heading_path) or None,
-        excerpt=passage.text[:EXCERPT_CHARACTERS],
+    document, passage, pair = rows.documents[row.document_id], row.staged.passage, row.pair
+    if document.corrects:
+        pair = replace(pair, qa_id=document.corrects.pair.qa_id)
+    return Evidence(
+        passage_id=passage.passage_id,
+        document_id=row.document_id,
+        generation=document.live or 0,
+        text=passage.text,
+        part=passage.part,
+        pair=pair,
+        source=source_of(rows, row),
+        is_corrected=document.corrects is not None,
     )
-    return Evidence(passage.passage_id, row.document_id, document.live or 0, passage.text, passage.part, pair, source)
 
 
 def _matches(row: PassageRow, wanted: Filter) -> bool:

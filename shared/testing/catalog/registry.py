@@ -72,6 +72,13 @@ class InMemoryRegistry:
         return found
 
     @atomic
+    def change_bot(self, slug: str, *, name: str | None, settings: Mapping[str, Any]) -> Bot:
+        bot = self.bot(slug)
+        changed = replace(bot, name=bot.name if name is None else name, settings=replace(bot.settings, **settings))
+        self._state.bots[bot.bot_id].bot = changed
+        return self.bot(slug)
+
+    @atomic
     def bot_by_id(self, bot_id: UUID) -> Bot:
         if bot_id not in self._state.bots:
             raise NotFoundError(f"There is no bot {bot_id}.")

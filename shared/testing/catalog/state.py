@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from shared.domain import Bot, Collection, Outcome, Pair, QueryLog, StagedPassage, Wanted
+from shared.catalog.mapping import EXCERPT_CHARACTERS
+from shared.domain import Bot, Collection, Outcome, OwnPair, Pair, QueryLog, Source, StagedPassage, Wanted
 from shared.errors import NotFoundError
 
 P = ParamSpec("P")
@@ -23,9 +24,12 @@ class GenerationRow:
     state: str
     content_hash: str
     title: str | None
+    version: str
+    corrects: OwnPair | None = None
     members: set[UUID] = field(default_factory=set)
     sealed: int | None = None
     pairs: int = 0
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     live_at: datetime | None = None
 
 
@@ -49,6 +53,11 @@ class DocumentRow:
     live: int | None = None
     tombstone_id: UUID | None = None
     generations: dict[int, GenerationRow] = field(default_factory=dict)
+
+    @property
+    def corrects(self) -> OwnPair | None:
+        """What its live generation replaces."""
+        return self.generations[self.live].corrects if self.live is not None else None
 
     def abandon(self) -> None:
         """Give up what is neither live nor kept."""
@@ -119,6 +128,34 @@ class BotRows:
     def all_markers(self) -> list[MarkerRow]:
         """Those of every collection."""
         return [*self.markers.values(), *(m for markers in self.other_markers.values() for m in markers.values())]
+
+
+def live_passages(rows: BotRows) -> Iterator[PassageRow]:
+    """The members of every live generation."""
+    for document in rows.documents.values():
+        if document.live is not None and document.tombstone_id is None:
+            yield from (rows.passages[p] for p in document.generations[document.live].members)
+
+
+def corrected_is_live(rows: BotRows, corrects: OwnPair) -> bool:
+    """Whether the pair that is corrected is live, and still what it was."""
+    return any(
+        (row.pair.qa_id, row.pair.content_hash) == (corrects.pair.qa_id, corrects.content_hash)
+        for row in live_passages(rows)
+    )
+
+
+def source_of(rows: BotRows, row: PassageRow) -> Source:
+    """What a citation shows of a passage: of a correction, where the pair itself stands."""
+    document, passage, pair = rows.documents[row.document_id], row.staged.passage, row.pair
+    path = document.corrects.source.object_path if document.corrects else document.object_key.partition("/")[2]
+    return Source(
+        name=path.rsplit("/", 1)[-1],
+        object_path=path,
+        page=passage.page or pair.page,
+        section=pair.section or " › ".join(pair.heading_path) or None,
+        excerpt=passage.text[:EXCERPT_CHARACTERS],
+    )
 
 
 class CatalogState:
