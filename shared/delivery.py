@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from shared.domain import VECTOR_FIELDS, Bot, Claim, EmbeddableText, IndexRow, Marker, Proof, Vectors, Wanted
 from shared.errors import CollectionMissingError, LockstepError, MismatchError, StoreUnavailableError
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
+from shared.steps import step
 from shared.telemetry import logger
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Delivery:
         while changed and self.time_left() > RESERVE_SECONDS:
             for document_id in changed:
                 self.catalog.sweep(bot, document_id)
+                step("sweep.absence-wanted")
             self._carry_out(bot, changed, Wanted.ABSENT, incarnation)
             self._carry_out(bot, changed, Wanted.PRESENT, incarnation)
             changed = [
@@ -68,16 +70,22 @@ class Delivery:
         incarnation = self.index.incarnation(collection) or self.index.create(collection, uuid4())
         if incarnation != collection.incarnation:
             self.registry.set_incarnation(collection, incarnation)
+            step("delivery.incarnation-recorded")
         return incarnation
 
     def _advance(self, bot: Bot, document_id: UUID) -> bool:
         flipped = self.catalog.flip(bot, document_id)
         if flipped:
+            step("delivery.flipped")
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
-        if flipped or self.catalog.finish_deletion(bot, document_id):
+        if flipped:
+            return True
+        if self.catalog.finish_deletion(bot, document_id):
+            step("delete.finished")
             return True
         if object_key := self.catalog.waiting_object(bot, document_id):
             self.hints.object_changed(object_key)
+            step("delivery.look-asked-for")
         return False
 
     def _carry_out(self, bot: Bot, document_ids: Sequence[UUID], wanted: Wanted, incarnation: UUID) -> None:
@@ -85,12 +93,14 @@ class Delivery:
             claim = self.catalog.claim(bot, document_ids, wanted=wanted, limit=BATCH, lease_seconds=LEASE_SECONDS)
             if claim is None:
                 return
+            step("delivery.claimed")
             lease_ends = time.monotonic() + LEASE_SECONDS
             attempt = _Attempt(self, bot, claim, incarnation, lease_ends)
             try:
                 attempt.remove() if wanted == Wanted.ABSENT else attempt.write(claim.markers)
             except (StoreUnavailableError, CollectionMissingError):
                 self.catalog.release(bot, claim)
+                step("delivery.claim-released")
                 raise
 
 
@@ -142,11 +152,13 @@ class _Attempt:
         if not self._has_time_to_write():
             return
         index.upsert(collection, rows)
+        step("delivery.rows-written")
         found = index.fetch(collection, self.bot.bot_id, [marker.passage_id for marker in markers])
         proofs = [
             proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))
         ]
         self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation)
+        step("delivery.rows-proven")
         if len(proofs) < len(markers):
             proven = {proof.passage_id for proof in proofs}
             unproven = [marker for marker in markers if marker.passage_id not in proven]
@@ -157,9 +169,11 @@ class _Attempt:
         index, collection, bot_id = self.delivery.index, self.bot.collection, self.bot.bot_id
         ids = [marker.passage_id for marker in self.claim.markers]
         index.delete(collection, bot_id, ids)
+        step("sweep.rows-deleted")
         still_there = index.present(collection, bot_id, ids)
         gone = [passage_id for passage_id in ids if passage_id not in still_there]
         self.delivery.catalog.prove_absent(self.bot, self.claim, gone, self.incarnation)
+        step("sweep.absence-proven")
         if still_there:
             self.delivery.catalog.postpone(
                 self.bot, self.claim, list(still_there), "the index still returned the row after deleting it"
@@ -194,6 +208,7 @@ class _Attempt:
     def _postpone(self, markers: Sequence[Marker], error: str) -> None:
         ids = [marker.passage_id for marker in markers]
         self.delivery.catalog.postpone(self.bot, self.claim, ids, error)
+        step("delivery.postponed")
 
 
 def embed(texts: Sequence[EmbeddableText], embedder: Embedder) -> list[Vectors]:

@@ -16,6 +16,7 @@ from shared.domain import Bot, Collection
 from shared.errors import ConflictError, LockstepError, NotFoundError
 from shared.hints import NoHints
 from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
+from shared.steps import step
 
 DOCUMENTS_AT_ONCE = 200
 
@@ -53,6 +54,7 @@ class Restore:
         self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")
         restore_id = secrets.token_hex(16)
         self.tables.copy_in(manifest, self.backups, self.collection(), restore_id)
+        step("restore.rows-copied")
         bot = self.registry.bot(manifest.slug)
         self._deliver(bot, manifest, restore_id)
         self._verify(bot, manifest)

@@ -26,6 +26,7 @@ from shared.errors import (
     SupersededError,
 )
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
+from shared.steps import step
 from shared.telemetry import logger
 
 LOOK_LEASE_SECONDS = 120.0
@@ -50,7 +51,9 @@ class Ingest:
         """
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
         if observation is None:
+            step("upload.look-put-off")
             return None
+        step("upload.look-begun")
         try:
             return self._conclude(observation)
         except SupersededError:
@@ -64,15 +67,18 @@ class Ingest:
         version = self.objects.head(observation.object_key)
         if version is None:
             self.documents.remove(observation)
+            step("delete.buried")
             return observation.document_id
         if version.token == observation.seen_version:
             self.documents.conclude_seen(observation)
+            step("upload.seen-before")
             return None
         try:
             return self._accept(observation, version)
         except RejectedDocumentError as rejection:
             logger().info("document rejected", key=observation.object_key, reason=str(rejection))
             self.documents.reject(observation, version, str(rejection))
+            step("upload.rejected")
         except NotFoundError as error:
             raise ObjectChangedError(f"{observation.object_key} went away while it was looked at.") from error
         return None
@@ -85,6 +91,7 @@ class Ingest:
             content_hash = sha256_of_file(file)
             if content_hash == observation.seen_hash:
                 self.documents.conclude_unchanged(observation, version)
+                step("upload.unchanged")
                 return None
             file.seek(0)
             self._stage(observation, version, content_hash, file)
@@ -106,6 +113,7 @@ class Ingest:
             generation = self._stage_part(
                 observation, accepted, generation, part, sealed_pairs=pairs_so_far if is_last else None
             )
+            step("upload.part-staged")
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
 

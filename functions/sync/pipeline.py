@@ -21,6 +21,7 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.steps import step
 from shared.telemetry import logger
 
 DOCUMENTS_AT_ONCE = 50
@@ -86,6 +87,7 @@ class Sync:
         if incarnation is None or incarnation != bot.collection.incarnation:
             incarnation = self._delivery().ensure_collection(bot)
         while reopened := self.catalog.reopen_unproven(bot, incarnation, REOPEN_BATCH):
+            step("sync.markers-reopened")
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
     def _delivery(self) -> Delivery:
@@ -117,9 +119,12 @@ class Sync:
             if self.time_left() < RESERVE_SECONDS:
                 return False
             self.bucket.delete(version.key)
+            step("bot-deletion.object-removed")
         if not self._empty_index(bot):
             return False
+        step("bot-deletion.index-emptied")
         self.registry.drop_bot(bot)
+        step("bot-deletion.finished")
         return True
 
     def _empty_index(self, bot: Bot) -> bool:
@@ -137,6 +142,7 @@ class Sync:
             bot = self.registry.bot_by_id(receipt["bot_id"])
             if self._is_gone(bot, receipt):
                 self.catalog.finish_receipt(receipt["tombstone_id"])
+                step("delete.receipt-finished")
 
     def _is_gone(self, bot: Bot, receipt: Mapping[str, Any]) -> bool:
         if receipt["kind"] == "bot":

@@ -12,6 +12,7 @@ from functions.query.services import BotOf, ServicesOf
 from shared.domain import Bot, BotSettings
 from shared.keys import split_key
 from shared.milvus_schema import INDEX_PROFILES
+from shared.steps import step
 
 router = APIRouter(prefix="/bots", tags=["bots"])
 
@@ -46,7 +47,9 @@ def get_bot(bot: BotOf) -> BotOut:
 @router.delete("/{bot}", status_code=202, summary="Delete a bot and everything in it")
 def delete_bot(bot: BotOf, services: ServicesOf) -> BotOut:
     """It answers no more from now on; its documents, rows and objects are removed by the next sync."""
-    return _out(services.registry.delete_bot(bot.slug))
+    deleted = services.registry.delete_bot(bot.slug)
+    step("bot-deletion.marked")
+    return _out(deleted)
 
 
 @router.get("/{bot}/receipts", summary="Proofs of what was deleted")
