@@ -53,9 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if report.broken_histories or never else 0
 
 
-def _trials(
-    scenario: Scenario, passed: Counter[str], new: set[str], options: argparse.Namespace
-) -> Iterator[Trial]:
+def _trials(scenario: Scenario, passed: Counter[str], new: set[str], options: argparse.Namespace) -> Iterator[Trial]:
     """What to try with a scenario, whose worker passes those boundaries so many times when nobody disturbs it."""
     if options.undisturbed:
         return

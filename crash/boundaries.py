@@ -25,5 +25,7 @@ def _steps_in(path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "step":
             (name,) = node.args
             if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-                raise ValueError(f"{path}:{node.lineno}: the name of a step must be a literal, so that it can be found.")
+                raise ValueError(
+                    f"{path}:{node.lineno}: the name of a step must be a literal, so that it can be found."
+                )
             yield name.value, node.lineno

@@ -98,7 +98,9 @@ class Observer:
         if partitions:
             self._catalog.run(f"drop table {', '.join(row['name'] for row in partitions)}")
         bot_id = {"bot_id": bot["bot_id"]}
-        for table in sorted(self.tables_with("bot_id"), key=lambda name: name != "receipts"):  # they refer to tombstones
+        for table in sorted(
+            self.tables_with("bot_id"), key=lambda name: name != "receipts"
+        ):  # they refer to tombstones
             if table != "bots":
                 self._catalog.run(f"delete from {table} where bot_id = :bot_id", **bot_id)
         self._catalog.run("delete from claims where name like :name", name=f"%{bot['bot_id']}%")

@@ -49,7 +49,9 @@ class Report:
         if violations or is_hit:
             (self.broken if violations else self.held)[where] += 1
         verdict = "BROKEN" if violations else "held" if is_hit else "not reached"
-        self.say(f"{trial.scenario:>22} · {trial.step:<32} · {trial.fault or 'undisturbed':<16} {verdict:<12}{seconds:5.1f} s")
+        self.say(
+            f"{trial.scenario:>22} · {trial.step:<32} · {trial.fault or 'undisturbed':<16} {verdict:<12}{seconds:5.1f} s"
+        )
         for violation in violations:
             self.say(f"      {violation}")
         if violations:

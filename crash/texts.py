@@ -13,7 +13,12 @@ CONSTANT = 2  # pairs that every edition has alike, so that generations share th
 def content(name: str, edition: str) -> bytes:
     """A document's content in that edition."""
     records = [
-        {"id": str(n), "question": f"What does {name} say on topic {n}?", "answer": answer, "related": [str((n + 1) % PAIRS)]}
+        {
+            "id": str(n),
+            "question": f"What does {name} say on topic {n}?",
+            "answer": answer,
+            "related": [str((n + 1) % PAIRS)],
+        }
         for n, answer in enumerate(answers(name, edition))
     ]
     return "\n".join(map(json.dumps, records)).encode()
@@ -22,7 +27,9 @@ def content(name: str, edition: str) -> bytes:
 def answers(name: str, edition: str) -> list[str]:
     """What a document says, pair by pair."""
     return [
-        f"On topic {n}, {name} says the same as ever." if n < CONSTANT else f"On topic {n}, {name} says: edition {edition}."
+        f"On topic {n}, {name} says the same as ever."
+        if n < CONSTANT
+        else f"On topic {n}, {name} says: edition {edition}."
         for n in range(PAIRS)
     ]
 

@@ -69,7 +69,7 @@ class Retrieval:
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(bot, question, limit, matching, passage_ids, clock)
-            result = self._decide(bot, question, lists, top_k, matching, clock)
+            result = self._decide(bot, question, lists, limit, top_k, matching, clock)
             if not lists.keys() & set(VECTOR_FIELDS):
                 return replace(result, is_complete=False)
             may_have_more = any(len(candidates) >= limit for candidates in lists.values())
@@ -132,21 +132,22 @@ class Retrieval:
         bot: Bot,
         question: str,
         lists: Mapping[str, list[Candidate]],
+        limit: int,
         top_k: int,
         matching: Filter,
         clock: _Clock,
     ) -> SearchResult:
         ranked = fuse(lists)
         evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        stale = self._newer_elsewhere(bot, ranked, evidence, top_k)
+        looked_at, stale = self._superseded(bot, ranked, evidence, top_k)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
-            narrowed = replace(matching, document_id=tuple(stale))
-            again = self._propose(bot, question, FIRST_LIMIT, narrowed, None, clock)
+            narrowed = replace(matching, document_id=tuple(sorted(stale)))
+            again = self._propose(bot, question, limit, narrowed, None, clock)
             ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
             evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        looked_at = ranked[: self._depth(top_k)]
+            looked_at, stale = self._superseded(bot, ranked, evidence, top_k)  # once is enough: say that it was not
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
-        return SearchResult(group_by_pair(ranked, evidence)[:top_k], True, dropped, clock.milliseconds)
+        return SearchResult(group_by_pair(ranked, evidence)[:top_k], not stale, dropped, clock.milliseconds)
 
     def _hydrate(
         self, bot: Bot, ranked: Sequence[Ranked], top_k: int, matching: Filter, clock: _Clock
@@ -164,10 +165,17 @@ class Retrieval:
         """How many passages are looked at first for `top_k` pairs: some share a pair, some are of kept generations."""
         return 2 * top_k + 4
 
-    def _newer_elsewhere(
+    def _superseded(
         self, bot: Bot, ranked: Sequence[Ranked], evidence: Mapping[UUID, Evidence], top_k: int
-    ) -> list[UUID]:
-        """Live documents of which only passages of an older generation were found among the best."""
-        seen = {found.document_id for found in evidence.values()}
-        lost = {candidate.document_id for candidate in ranked[: self._depth(top_k)]} - seen
-        return sorted(self._reading.live_documents(bot, sorted(lost))) if lost else []
+    ) -> tuple[Sequence[Ranked], set[UUID]]:
+        """What was looked at, and the documents with a pair of which only passages of an older generation were.
+
+        It is asked pair by pair: generations share the passages of what did not change, so that a document is seldom
+        lost as a whole.
+        """
+        looked_at = ranked[: self._depth(top_k)]
+        if len({found.pair.qa_id for found in evidence.values()}) < top_k:
+            looked_at = ranked
+        seen = {found.pair.qa_id for found in evidence.values()}
+        lost = {candidate.passage_id: candidate.qa_id for candidate in looked_at if candidate.qa_id not in seen}
+        return looked_at, self._reading.superseded(bot, lost) if lost else set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -55,8 +55,9 @@ class PostgresReading:
         rows = self._read(lambda tx: tx.rows("vouch", bot_id=bot.bot_id, passage_ids=list(passage_ids)))
         return {row["passage_id"] for row in rows}
 
-    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self._read(lambda tx: tx.rows("live_documents", bot_id=bot.bot_id, document_ids=list(document_ids)))
+    def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
+        parameters = {"passage_ids": list(found), "qa_ids": list(set(found.values()))}
+        rows = self._read(lambda tx: tx.rows("superseded", bot_id=bot.bot_id, **parameters))
         return {row["document_id"] for row in rows}
 
     def _read(self, work: Callable[[Transaction], list[Row]]) -> list[Row]:

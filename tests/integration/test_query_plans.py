@@ -57,7 +57,7 @@ JOINED_AS_WRITTEN = {
     "matching_passages",
     "hydrate",
     "vouch",
-    "live_documents",
+    "superseded",
 }
 
 FILL = """

@@ -93,9 +93,20 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
   );
 
--- name: live_documents
-select document_id from documents
-where bot_id = :bot_id and document_id = any(cast(:document_ids as uuid[])) and live_generation is not null;
+-- name: superseded
+-- Documents that are live with one of these pairs, of which none of these passages is live: a newer generation has what
+-- an older one was found by.
+select distinct found.document_id
+from (
+    select p.document_id, p.qa_id, bool_or(p.passage_id = any(cast(:passage_ids as uuid[]))) as was_found
+    from passages p
+    join documents d on d.bot_id = :bot_id and d.document_id = p.document_id and d.deleted_at is null
+    join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+        and m.generation = d.live_generation and m.passage_id = p.passage_id
+    where p.bot_id = :bot_id and p.qa_id = any(cast(:qa_ids as uuid[]))
+    group by p.document_id, p.qa_id
+) as found
+where not found.was_found;
 
 -- name: insert_query_log
 insert into query_logs (

@@ -49,9 +49,11 @@ class InMemoryReading:
         return set(self.hydrate(bot, passage_ids, Filter()))
 
     @atomic
-    def live_documents(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
-        documents = self._state.bots[bot.bot_id].documents
-        return {d for d in document_ids if d in documents and documents[d].live is not None}
+    def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
+        pairs = set(found.values())
+        live = [row for row in _live(self._state.bots[bot.bot_id]) if row.pair.qa_id in pairs]
+        was_found = {row.pair.qa_id for row in live if row.staged.passage.passage_id in found}
+        return {row.document_id for row in live if row.pair.qa_id not in was_found}
 
     @atomic
     def log(self, bot: Bot, entry: QueryLog) -> None:
@@ -73,12 +75,15 @@ class InMemoryReading:
 
 def _alive(rows: BotRows) -> Iterator[PassageRow]:
     """Passages that may enter an answer."""
-    if rows.state != "active":
-        return
+    if rows.state == "active":
+        yield from (row for row in _live(rows) if row.pair.is_active)
+
+
+def _live(rows: BotRows) -> Iterator[PassageRow]:
+    """Passages of live generations."""
     for document in rows.documents.values():
         if document.live is not None and document.tombstone_id is None:
-            members = (rows.passages[p] for p in document.generations[document.live].members)
-            yield from (row for row in members if row.pair.is_active)
+            yield from (rows.passages[p] for p in document.generations[document.live].members)
 
 
 def _evidence(rows: BotRows, row: PassageRow) -> Evidence:
