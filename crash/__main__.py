@@ -15,15 +15,15 @@ from pathlib import Path
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("POWERTOOLS_LOG_LEVEL", "CRITICAL")  # faults are injected: errors are what is expected
 
-from crash.api import Api  # noqa: E402
-from crash.boundaries import boundaries  # noqa: E402
-from crash.deployment import Deployment, running_deployment  # noqa: E402
-from crash.faults import AT_START, FAULTS, KILLS, Fate  # noqa: E402
-from crash.history import Lab, Outcome, Queue, a_history  # noqa: E402
-from crash.observer import Observer  # noqa: E402
-from crash.report import Report, Trial, unreached  # noqa: E402
-from crash.scenarios import SCENARIOS, Scenario  # noqa: E402
-from crash.zygote import Zygote  # noqa: E402
+from crash.api import Api
+from crash.boundaries import boundaries
+from crash.deployment import Deployment, running_deployment
+from crash.faults import AT_START, FAULTS, KILLS, Fate
+from crash.history import Lab, Outcome, Queue, a_history
+from crash.observer import Observer
+from crash.report import Report, Trial, unreached
+from crash.scenarios import SCENARIOS, Scenario
+from crash.zygote import Zygote
 
 _numbers = count(1)
 

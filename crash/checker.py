@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from shared.domain import VECTOR_FIELDS, IndexRow, sha256_of
-
 from crash.api import Api, answers_by_document
 from crash.observer import Observer
 from crash.reader import violations_of
 from crash.texts import answers
+from shared.domain import VECTOR_FIELDS, IndexRow, sha256_of
 
 Expected = Mapping[str, str]  # the edition of each document that must answer, by name; no other may
 
 # What must have no rows, once quiet. `:bot_id` is the bot.
 STUCK = {
-    "a marker was not carried out": "select passage_id, wanted, state, last_error from markers where bot_id = :bot_id and state <> 'delivered'",
+    "a marker was not carried out": """
+        select passage_id, wanted, state, last_error from markers where bot_id = :bot_id and state <> 'delivered'""",
     "a document is unfinished": """
         select object_key, state, reason from documents where bot_id = :bot_id
         and (staging_generation is not null or building_generation is not null or look_again or deleted_at is not null)""",

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
+from crash.faults import Fate, FaultyPostgres, RefusingEmbedder, faulty
 from functions.ingest import pipeline
 from functions.sync.bucket_scan import claim_bucket
 from infra.local.milvus import EmbeddedMilvus
@@ -17,12 +19,10 @@ from shared import delivery, folder, wiring
 from shared.catalog.registry import PostgresRegistry
 from shared.folder import FolderObjectStore
 from shared.milvus import MilvusIndex
-from shared.ports import Hints
+from shared.ports import Embedder, Hints
 from shared.postgres import PostgresClient
 from shared.settings import Settings, load_settings
 from shared.testing import HashingEmbedder
-
-from crash.faults import Fate, FaultyPostgres, RefusingEmbedder, faulty
 
 PART_PAIRS = 3  # of a document's six, so that it takes two transactions
 BATCH = 2  # … and three deliveries
@@ -70,7 +70,7 @@ class Deployment:
         wiring.bucket.use(faulty(wiring.open_store(settings.bucket_url), "bucket", fate))
         wiring.backups.use(faulty(wiring.open_store(str(settings.backup_url)), "bucket", fate))
         embedder = HashingEmbedder()
-        wiring.embedder.use(RefusingEmbedder(embedder) if is_poisoned else embedder)
+        wiring.embedder.use(cast(Embedder, RefusingEmbedder(embedder)) if is_poisoned else embedder)
 
 
 def shrink() -> None:

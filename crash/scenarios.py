@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from crash.faults import RefusingEmbedder
 from crash.history import GUIDE, NEIGHBOUR, History

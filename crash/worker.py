@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from crash.api import Api
+from crash.deployment import Deployment
+from crash.faults import AT_START, Fate
+from crash.texts import content
 from functions.backup import handler as backup
 from functions.backup.build import build_restore
 from functions.backup.manifest import read_manifest
@@ -18,11 +22,6 @@ from infra.local.worker import Context
 from shared import wiring
 from shared.aws import object_event
 from shared.steps import listen
-
-from crash.api import Api
-from crash.deployment import Deployment
-from crash.faults import AT_START, Fate
-from crash.texts import content
 
 Job = Mapping[str, Any]
 

@@ -67,9 +67,6 @@ class Zygote:
 
 def main() -> None:
     """Answer one request a line, until the parent is gone."""
-    import functions.query.app
-    import pg8000.native
-    import pymilvus
     import starlette.testclient  # noqa: F401
 
     deployment, children = Deployment(**json.loads(sys.argv[1])), set[int]()
@@ -82,7 +79,8 @@ def main() -> None:
             answer = _wait(what)
             children -= {what} if answer != "stopped" else set()
         else:
-            answer = os.kill(what, signal.SIGCONT)
+            os.kill(what, signal.SIGCONT)
+            answer = what
         print(json.dumps(answer), flush=True)
     for pid in children:
         os.kill(pid, signal.SIGKILL)

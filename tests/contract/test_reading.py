@@ -170,7 +170,7 @@ def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_ask
     def update(answer: str) -> Callable[[], None]:
         return lambda: library.put("records.jsonl", RECORDS.replace("The blood is filtered.", answer))
 
-    library.index = BusyIndex(index, update("The blood is cleaned."))  # type: ignore[assignment]
+    library.index = BusyIndex(index, update("The blood is cleaned."))
     result = library.search("How is it treated or done? nasıl", top_k=10)
     assert {hit.evidence.text for hit in result.hits} == {
         "The blood is cleaned.",
@@ -179,7 +179,7 @@ def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_ask
     }
     assert result.is_complete
 
-    library.index = BusyIndex(index, update("It is washed."), update("It is rinsed."))  # type: ignore[assignment]
+    library.index = BusyIndex(index, update("It is washed."), update("It is rinsed."))
     result = library.search("How is it treated or done? nasıl", top_k=10)
     texts = {hit.evidence.text for hit in result.hits}
     assert texts >= {"With insulin or tablets.", "Kan süzülür."} and not texts & {
@@ -191,7 +191,7 @@ def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_ask
 
 def test_what_a_filter_leaves_out_is_not_taken_for_superseded(library: World) -> None:
     asked: list[int] = []
-    library.index = BusyIndex(library.index, *[lambda: asked.append(1)] * 10)  # type: ignore[assignment]
+    library.index = BusyIndex(library.index, *[lambda: asked.append(1)] * 10)
     assert found(library, Filter(metadata={"copies": 2})) == {"a"}
     assert found(library, Filter(document_id=(uuid4(),))) == set()
     assert len(asked) <= 2

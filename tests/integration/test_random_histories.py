@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from crash.api import Api
+from crash.checker import Checker
+from crash.deployment import Deployment
+from crash.observer import Observer
+from functions.query.app import create_app
 from functions.sync.bucket_scan import claim_bucket
+from infra.local.milvus import EmbeddedMilvus
 from shared.telemetry import logger
-from shared.testing import InMemoryCatalog
+from shared.testing import InMemoryCatalog, InMemoryObjectStore, RecordingHints
+from tests.api import services_of
 from tests.histories import Histories, Lab
-from tests.worlds import memory_world
+from tests.worlds import memory_world, real_world
 
 SETTINGS = settings(
     derandomize=True,
@@ -55,8 +64,33 @@ def _quiet_logs() -> Iterator[None]:
     logger().setLevel(level)
 
 
+def run(make: Callable[[], Histories], *, examples: int, rules: int) -> None:
+    chosen = settings(SETTINGS, max_examples=examples, stateful_step_count=rules)
+    run_state_machine_as_test(cast(Any, make), settings=chosen)
+
+
 def test_no_history_of_the_twins_breaks_a_promise() -> None:
-    run_state_machine_as_test(
-        twins,
-        settings=settings(SETTINGS, max_examples=int(__import__("os").environ.get("N", "60")), stateful_step_count=40),
-    )  # type: ignore[no-untyped-call]
+    run(twins, examples=80, rules=40)
+
+
+def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus_server: EmbeddedMilvus) -> None:
+    observer = Observer(Deployment(catalog_url, milvus_server.uri, "nowhere"))
+    slugs = (f"library-{number}" for number in count(1))
+    with real_world(catalog_url, milvus_server.uri) as world, Api(create_app(services_of(world))) as api:
+        observer.erase_bot(world.bot.slug)
+
+        def real() -> Histories:
+            world.objects, world.hints = InMemoryObjectStore(), RecordingHints()
+            world.bot = world.register(next(slugs))
+            claim_bucket(world.objects, world.registry.deployment_id())
+            return Histories(
+                Lab(
+                    world,
+                    observer.pass_time,
+                    lambda expected: Checker(observer, api, world.bot.slug).violations(expected),
+                    lambda: observer.erase_bot(world.bot.slug),
+                )
+            )
+
+        run(real, examples=8, rules=30)
+    observer.close()
