@@ -92,5 +92,5 @@ def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus
                 )
             )
 
-        run(real, examples=8, rules=30)
+        run(real, examples=5, rules=30)
     observer.close()
