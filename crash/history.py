@@ -14,6 +14,7 @@ from zlib import crc32
 from crash.api import Api
 from crash.checker import Checker, Expected, snapshot_violations
 from crash.deployment import Deployment
+from crash.faults import AT_START
 from crash.observer import Observer
 from crash.reader import Reader
 from crash.texts import content, edition_of
@@ -182,6 +183,12 @@ class History:
                 yield f"edition {edition} of {name} was acknowledged, the bucket has {found.get(name)}"
 
     # The story
+
+    def scout(self, scenario: Scenario) -> list[str]:
+        """The boundaries that the worker passes when nobody disturbs it."""
+        self.expect(201, "POST", "/bots", {"slug": self.slug})
+        scenario.prepare(self)
+        return self._interrupt(scenario, None, AT_START, 1)[0]
 
     def run(self, scenario: Scenario, fault: str | None, boundary: str, passing: int) -> Outcome:
         """Set the state up, interrupt the operation, confuse everything, wait until it is quiet, and check."""

@@ -10,6 +10,9 @@ from crash.api import Api, answers_by_document
 from crash.texts import PAIRS, editions
 
 
+PAUSE_SECONDS = 0.01  # it shares the machine with the writers
+
+
 class Reader(threading.Thread):
     """Searches one bot until it is told to stop."""
 
@@ -24,6 +27,7 @@ class Reader(threading.Thread):
         while not self._stop_asked.is_set():
             try:
                 self._look()
+                self._stop_asked.wait(PAUSE_SECONDS)
             except Exception as error:
                 self.violations.append(f"the API failed: {type(error).__name__}: {error}")
                 return
