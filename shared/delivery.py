@@ -68,6 +68,7 @@ class Delivery:
         while changed and self.time_left() > RESERVE_SECONDS:
             for document_id in changed:
                 self.catalog.sweep(bot, document_id)
+                step("sweep.absence-wanted")
             self._carry_out(bot, changed, Wanted.ABSENT, incarnation)
             for other in bot.other_collections:  # what is dead goes everywhere; writing there needs another embedder
                 self._carry_out(bot.within(other), changed, Wanted.ABSENT, self._incarnation(other))
@@ -91,12 +92,14 @@ class Delivery:
         incarnation = self.index.incarnation(collection) or self.index.create(collection, uuid4())
         if incarnation != collection.incarnation:
             self.registry.set_incarnation(collection, incarnation)
+            step("delivery.incarnation-recorded")
         return incarnation
 
     def _advance(self, bot: Bot, document_id: UUID) -> bool:
         flipped = self.catalog.flip(bot, document_id)
         if flipped:
             count("flips")
+            step("delivery.flipped")
             logger().info("document flipped", bot=bot.slug, document_id=str(document_id))
         if flipped:
             return True
@@ -105,6 +108,7 @@ class Delivery:
             return True
         if object_key := self.catalog.waiting_object(bot, document_id):
             self.hints.object_changed(object_key)
+            step("delivery.look-asked-for")
         return False
 
     def _carry_out(self, bot: Bot, document_ids: Sequence[UUID], wanted: Wanted, incarnation: UUID) -> None:
@@ -112,12 +116,14 @@ class Delivery:
             claim = self.catalog.claim(bot, document_ids, wanted=wanted, limit=BATCH, lease_seconds=LEASE_SECONDS)
             if claim is None:
                 return
+            step("delivery.claimed")
             lease_ends = time.monotonic() + LEASE_SECONDS
             attempt = _Attempt(self, bot, claim, incarnation, lease_ends)
             try:
                 attempt.remove() if wanted == Wanted.ABSENT else attempt.write(claim.markers)
             except (StoreUnavailableError, CollectionMissingError):
                 self.catalog.release(bot, claim)
+                step("delivery.claim-released")
                 raise
             self.carried(len(claim.markers))
 
@@ -170,11 +176,13 @@ class _Attempt:
         if not self._has_time_to_write():
             return
         index.upsert(collection, rows)
+        step("delivery.rows-written")
         found = index.fetch(collection, self.bot.bot_id, [marker.passage_id for marker in markers])
         proofs = [
             proof for marker, (_, sent) in zip(markers, rows, strict=True) if (proof := _proof(marker, sent, found))
         ]
         count("deliveries", self.delivery.catalog.prove_present(self.bot, self.claim, proofs, self.incarnation))
+        step("delivery.rows-proven")
         if len(proofs) < len(markers):
             proven = {proof.passage_id for proof in proofs}
             unproven = [marker for marker in markers if marker.passage_id not in proven]
@@ -185,9 +193,11 @@ class _Attempt:
         index, collection, bot_id = self.delivery.index, self.bot.collection, self.bot.bot_id
         ids = [marker.passage_id for marker in self.claim.markers]
         index.delete(collection, bot_id, ids)
+        step("sweep.rows-deleted")
         still_there = index.present(collection, bot_id, ids)
         gone = [passage_id for passage_id in ids if passage_id not in still_there]
         count("sweeps", self.delivery.catalog.prove_absent(self.bot, self.claim, gone, self.incarnation))
+        step("sweep.absence-proven")
         if still_there:
             count("postponements", len(still_there))
             self.delivery.catalog.postpone(
@@ -226,6 +236,7 @@ class _Attempt:
         count("postponements", len(markers))
         ids = [marker.passage_id for marker in markers]
         self.delivery.catalog.postpone(self.bot, self.claim, ids, error)
+        step("delivery.postponed")
 
 
 def embed(

@@ -22,6 +22,7 @@ from shared.errors import (
 from shared.milvus_rows import candidate_of, record_of, row_of, stored_row_of
 from shared.milvus_schema import index_parameters, make_schema, readable_fields, search_parameters
 from shared.resilience import Circuit, call_with_retries
+from shared.steps import step
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -62,9 +63,11 @@ class MilvusIndex:
         existing = self.incarnation(collection)
         if existing is None:
             self._create(collection, incarnation)
+            step("collection.created")
             existing = self.incarnation(collection)
             assert existing is not None
         self._index_and_load(collection)
+        step("collection.loaded")
         return existing
 
     def incarnation(self, collection: Collection) -> UUID | None:

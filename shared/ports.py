@@ -582,7 +582,7 @@ class ReadingCatalog(Protocol):
     def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]: ...
 
     def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
-        """Of passages with their documents: the live documents of which only older generations were found."""
+        """Documents that are live with one of those pairs, by other passages than those found (passage to pair)."""
         ...
 
     def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:

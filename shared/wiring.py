@@ -45,6 +45,10 @@ class Once(Generic[T]):
                 self._built.append(self._build())
             return self._built[0]
 
+    def use(self, built: T) -> None:
+        """Give that from now on, instead of building one."""
+        self._built[:] = [built]
+
     def forget(self) -> None:
         self._built.clear()
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from shared.domain import sha256_of_file
 from shared.errors import InvalidInputError, LockstepError, NotFoundError
 from shared.ports import ObjectStore
+from shared.steps import step
 
 FORMAT = 1
 PREFIX = "snapshots/"
@@ -79,6 +80,7 @@ class PartWriter:
         size = file.tell()
         file.seek(0)
         self.store.put(key, file)
+        step("snapshot.part-written")
         part = Part(key, kind, rows, size, digest, name)
         self.parts.append(part)
         return part
@@ -91,6 +93,7 @@ def new_snapshot_id() -> str:
 
 def write_manifest(store: ObjectStore, manifest: Manifest) -> None:
     store.put(manifest.key, json.dumps(asdict(manifest), indent=1, ensure_ascii=False).encode())
+    step("snapshot.manifest-written")
 
 
 def snapshots(store: ObjectStore) -> list[str]:

@@ -71,6 +71,7 @@ class Restore:
         self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")
         restore_id = secrets.token_hex(16)
         self.tables.copy_in(manifest, self.backups, self.collection(), restore_id)
+        step("restore.rows-copied")
         bot = self.registry.bot(manifest.slug)
         deleted = self._delete_again(bot)  # before anything of it can answer
         self._deliver(bot, manifest, restore_id)

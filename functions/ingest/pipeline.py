@@ -61,7 +61,9 @@ class Ingest:
         self._catch_up(bot)
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
         if observation is None:
+            step("upload.look-put-off")
             return None
+        step("upload.look-begun")
         try:
             return self._conclude(observation)
         except SupersededError:
@@ -84,12 +86,14 @@ class Ingest:
             return observation.document_id
         if version.token == observation.seen_version:
             self.documents.conclude_seen(observation)
+            step("upload.seen-before")
             return None
         try:
             return self._accept(observation, version)
         except RejectedDocumentError as rejection:
             logger().info("document rejected", key=observation.object_key, reason=str(rejection))
             self.documents.reject(observation, version, str(rejection))
+            step("upload.rejected")
         except NotFoundError as error:
             raise ObjectChangedError(f"{observation.object_key} went away while it was looked at.") from error
         return None
@@ -116,6 +120,7 @@ class Ingest:
             content_hash = sha256_of_file(file)
             if content_hash == observation.seen_hash:
                 self.documents.conclude_unchanged(observation, version)
+                step("upload.unchanged")
                 return None
             file.seek(0)
             self._stage(observation, version, content_hash, file)
@@ -141,6 +146,7 @@ class Ingest:
             generation = self._stage_part(
                 observation, accepted, generation, part, embedder, sealed_pairs=pairs_so_far if is_last else None
             )
+            step("upload.part-staged")
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
 

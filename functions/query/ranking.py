@@ -18,6 +18,7 @@ class Ranked:
     """A passage with its fused score and what each search gave it."""
 
     passage_id: UUID
+    qa_id: UUID
     document_id: UUID
     score: float
     signals: Mapping[str, float]
@@ -47,7 +48,7 @@ def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] 
             found[passage_id] = candidate
     # Of equal scores the order must not depend on ids that change with every generation.
     order = sorted(scores, key=lambda passage_id: (-scores[passage_id], found[passage_id].qa_id, passage_id))
-    return [Ranked(p, found[p].document_id, scores[p], signals[p]) for p in order]
+    return [Ranked(p, found[p].qa_id, found[p].document_id, scores[p], signals[p]) for p in order]
 
 
 def _first_of_each(candidates: Iterable[Candidate]) -> dict[UUID, Candidate]:

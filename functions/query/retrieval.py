@@ -74,7 +74,7 @@ class Retrieval:
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(bot, question, limit, matching, passage_ids, clock)
-            result = self._decide(bot, question, lists, top_k, matching, clock)
+            result = self._decide(bot, question, lists, limit, top_k, matching, clock)
             if not lists.keys() & set(VECTOR_FIELDS):
                 return replace(result, is_complete=False)
             may_have_more = any(len(candidates) >= limit for candidates in lists.values())
@@ -144,25 +144,23 @@ class Retrieval:
         bot: Bot,
         question: str,
         lists: Mapping[str, list[Candidate]],
+        limit: int,
         top_k: int,
         matching: Filter,
         clock: _Clock,
     ) -> SearchResult:
         ranked = fuse(lists)
         looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        is_complete = True
         stale = self._superseded(bot, looked_at, evidence)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
             narrowed = replace(matching, document_id=tuple(sorted(stale)))
-            again = self._propose(bot, question, FIRST_LIMIT, narrowed, None, clock)
+            again = self._propose(bot, question, limit, narrowed, None, clock)
             ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
             looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-            is_complete = not stale & self._superseded(
-                bot, fuse(again), evidence
-            )  # once is enough: say that it was not
+            stale = self._superseded(bot, looked_at, evidence)  # once is enough: say that it was not
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
         count("dropped_candidates", dropped)
-        return SearchResult(group_by_pair(ranked, evidence)[:top_k], is_complete, dropped, clock.milliseconds)
+        return SearchResult(group_by_pair(ranked, evidence)[:top_k], not stale, dropped, clock.milliseconds)
 
     def _hydrate(
         self, bot: Bot, ranked: Sequence[Ranked], top_k: int, matching: Filter, clock: _Clock
@@ -185,8 +183,11 @@ class Retrieval:
         return 2 * top_k + 4
 
     def _superseded(self, bot: Bot, looked_at: Sequence[Ranked], evidence: Mapping[UUID, Evidence]) -> set[UUID]:
-        """Live documents of which only passages of an older generation were looked at."""
-        seen = {found.document_id for found in evidence.values()}
-        lost = {candidate.passage_id: candidate.document_id for candidate in looked_at}
-        lost = {passage_id: document_id for passage_id, document_id in lost.items() if document_id not in seen}
+        """Live documents with a pair of which only passages of an older generation were looked at.
+
+        It is asked pair by pair: generations share the passages of what did not change, so that a document is seldom
+        lost as a whole.
+        """
+        seen = {found.pair.qa_id for found in evidence.values()}
+        lost = {candidate.passage_id: candidate.qa_id for candidate in looked_at if candidate.qa_id not in seen}
         return self._reading.superseded(bot, lost) if lost else set()

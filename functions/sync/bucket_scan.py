@@ -15,6 +15,7 @@ from uuid import UUID
 from shared.domain import Bot, ObjectVersion, SeenObject
 from shared.errors import MismatchError
 from shared.ports import DocumentCatalog, Hints, ObjectStore, Registry
+from shared.steps import step
 from shared.telemetry import logger
 
 IDENTITY_KEY = ".lockstep/deployment.json"
@@ -91,10 +92,12 @@ class BucketScan:
     def _go_on(self, bot: Bot, scan: Scan, name: str) -> bool:
         while self.time_left() > RESERVE_SECONDS:
             has_more = self._compare_slice(bot, scan)
+            step("scan.slice-compared")
             if not has_more:
                 self._report_vanished(bot, scan)
                 scan = Scan()
             self.registry.save_progress(name, self.holder, _progress(scan))
+            step("scan.progress-saved")
             if not has_more:
                 return True
             self.registry.claim_lease(name, self.holder, LEASE_SECONDS)

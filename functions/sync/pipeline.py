@@ -150,6 +150,7 @@ class Sync:
         if incarnation is None or incarnation != bot.collection.incarnation:
             incarnation = self._delivery(bot).ensure_collection(bot)
         while reopened := self.catalog.reopen_unproven(bot, incarnation, REOPEN_BATCH):
+            step("sync.markers-reopened")
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
     def _delivery(self, bot: Bot) -> Delivery:
@@ -213,12 +214,12 @@ class Sync:
             if self.time_left() < RESERVE_SECONDS:
                 return False
             self.bucket.delete(version.key)
-        step("delete.objects-removed")
+        step("bot-deletion.objects-removed")
         if not self._empty_index(bot):
             return False
-        step("delete.index-emptied")
+        step("bot-deletion.index-emptied")
         self.registry.drop_bot(bot)
-        step("receipt.provisional-given-for-bot")
+        step("bot-deletion.finished")
         return True
 
     def _empty_index(self, bot: Bot) -> bool:

@@ -56,7 +56,7 @@ class PostgresReading:
         return {row["passage_id"] for row in rows}
 
     def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
-        parameters = {"passage_ids": list(found), "document_ids": list(set(found.values()))}
+        parameters = {"passage_ids": list(found), "qa_ids": list(set(found.values()))}
         rows = self._read(lambda tx: tx.rows("superseded", bot_id=bot.bot_id, **parameters))
         return {row["document_id"] for row in rows}
 

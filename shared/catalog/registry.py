@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from shared.catalog.mapping import bot_from, collection_from, counts_of, to_json
 from shared.domain import Bot, BotSettings, Collection, sha256_of
 from shared.errors import ConfigurationError, ConflictError, InvalidInputError, MismatchError, NotFoundError
+from shared.steps import step
 
 if TYPE_CHECKING:
     from shared.domain import EmbedderModel
@@ -170,7 +171,9 @@ class PostgresRegistry:
             if parent := partition["parent"]:
                 how = "finalize" if partition["is_detaching"] else "concurrently"
                 self._direct.run_alone(f"alter table {parent} detach partition {partition['name']} {how}")
+                step("bot-deletion.partition-detached")
             self._direct.run_alone(f"drop table if exists {partition['name']}")
+            step("bot-deletion.partition-dropped")
 
         def work(tx: Transaction) -> None:
             for remains in ("drop_bot_markers", "drop_entries_of_bot", "drop_position_of_bot"):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from shared.domain import Filter, QueryLog
+from shared.domain import Candidate, Filter, QueryLog
 from shared.errors import NotFoundError
+from shared.ports import VectorIndex
 from tests.worlds import World
 
 RECORDS = "\n".join(
@@ -52,6 +55,22 @@ RECORDS = "\n".join(
 def library(world: World) -> World:
     world.put("records.jsonl", RECORDS)
     return world
+
+
+class BusyIndex:
+    """An index, and something that happens just after it was asked."""
+
+    def __init__(self, index: VectorIndex, *happenings: Callable[[], None]) -> None:
+        self._index, self._happenings = index, list(happenings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def search(self, *arguments: Any, **named: Any) -> dict[str, list[Candidate]]:
+        found = self._index.search(*arguments, **named)
+        if self._happenings:
+            self._happenings.pop(0)()
+        return found
 
 
 def found(world: World, matching: Filter, question: str = "How is it treated or done? nasıl") -> set[str | None]:
@@ -143,3 +162,36 @@ def test_a_log_takes_feedback_and_an_unknown_one_does_not(library: World) -> Non
     other = library.register("other")
     with pytest.raises(NotFoundError):
         library.reading.add_feedback(other, entry.query_id, -1, None)
+
+
+def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_asked(library: World) -> None:
+    index = library.index
+
+    def update(answer: str) -> Callable[[], None]:
+        return lambda: library.put("records.jsonl", RECORDS.replace("The blood is filtered.", answer))
+
+    library.index = BusyIndex(index, update("The blood is cleaned."))
+    result = library.search("How is it treated or done? nasıl", top_k=10)
+    assert {hit.evidence.text for hit in result.hits} == {
+        "The blood is cleaned.",
+        "With insulin or tablets.",
+        "Kan süzülür.",
+    }
+    assert result.is_complete
+
+    library.index = BusyIndex(index, update("It is washed."), update("It is rinsed."))
+    result = library.search("How is it treated or done? nasıl", top_k=10)
+    texts = {hit.evidence.text for hit in result.hits}
+    assert texts >= {"With insulin or tablets.", "Kan süzülür."} and not texts & {
+        "The blood is cleaned.",
+        "It is washed.",
+    }
+    assert result.is_complete == ("It is rinsed." in texts)
+
+
+def test_what_a_filter_leaves_out_is_not_taken_for_superseded(library: World) -> None:
+    asked: list[int] = []
+    library.index = BusyIndex(library.index, *[lambda: asked.append(1)] * 10)
+    assert found(library, Filter(metadata={"copies": 2})) == {"a"}
+    assert found(library, Filter(document_id=(uuid4(),))) == set()
+    assert len(asked) <= 2

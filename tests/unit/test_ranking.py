@@ -91,13 +91,19 @@ def test_everything_found_is_ranked_once_from_best_to_worst(lists: dict[str, lis
 
 def test_a_pair_is_one_hit_by_its_best_passage() -> None:
     best, other, worse = (evidence("best", qa_id="a"), evidence("other", qa_id="b"), evidence("worse", qa_id="a"))
-    ranked = [Ranked(found.passage_id, DOCUMENT, 1.0 - place, {}) for place, found in enumerate((best, other, worse))]
+    ranked = [
+        Ranked(found.passage_id, found.pair.qa_id, DOCUMENT, 1.0 - place, {})
+        for place, found in enumerate((best, other, worse))
+    ]
     hits = group_by_pair(ranked, {found.passage_id: found for found in (best, other, worse)})
     assert [(hit.evidence.text, hit.score) for hit in hits] == [("best", 1.0), ("other", 0.0)]
 
 
 def test_what_the_catalog_does_not_vouch_for_is_left_out() -> None:
     known = evidence("known")
-    ranked = [Ranked(UUID(int=9), DOCUMENT, 2.0, {}), Ranked(known.passage_id, DOCUMENT, 1.0, {})]
+    ranked = [
+        Ranked(UUID(int=9), UUID(int=9), DOCUMENT, 2.0, {}),
+        Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 1.0, {}),
+    ]
     assert [hit.evidence for hit in group_by_pair(ranked, {known.passage_id: known})] == [known]
     assert group_by_pair(ranked, {}) == []

@@ -173,6 +173,7 @@ def put_object(
     if len(content) > MAX_BODY_BYTES:
         raise TooLargeError(TOO_LARGE)
     version = services.bucket().put(key, content, content_type=content_type)
+    step("upload.object-written")
     found = wait_until_seen(services.documents, bot, version, seconds=None if waits(bot, wait) else 0)
     if found.is_done:
         response.status_code = 201

@@ -121,17 +121,6 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
   )
   and {in_force};
 
--- name: superseded
--- Live documents of which none of these passages is live: a newer generation has what an older one was found by.
-select d.document_id
-from documents d
-where d.bot_id = :bot_id and d.document_id = any(cast(:document_ids as uuid[])) and d.live_generation is not null
-  and not exists (
-      select from membership m
-      where m.bot_id = :bot_id and m.document_id = d.document_id and m.generation = d.live_generation
-        and m.passage_id = any(cast(:passage_ids as uuid[]))
-  );
-
 -- name: passages_of_pair
 -- The passages that may speak for a pair: its own, and those of its correction.
 select p.passage_id from passages p
@@ -146,6 +135,21 @@ where d.bot_id = :bot_id and d.corrects = :qa_id;
 -- Documents that correct pairs of these documents.
 select document_id from documents
 where bot_id = :bot_id and corrects_document = any(cast(:document_ids as uuid[]));
+
+-- name: superseded
+-- Documents that are live with one of these pairs, of which none of these passages is live: a newer generation has what
+-- an older one was found by.
+select distinct found.document_id
+from (
+    select p.document_id, p.qa_id, bool_or(p.passage_id = any(cast(:passage_ids as uuid[]))) as was_found
+    from passages p
+    join documents d on d.bot_id = :bot_id and d.document_id = p.document_id and d.deleted_at is null
+    join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+        and m.generation = d.live_generation and m.passage_id = p.passage_id
+    where p.bot_id = :bot_id and p.qa_id = any(cast(:qa_ids as uuid[]))
+    group by p.document_id, p.qa_id
+) as found
+where not found.was_found;
 
 -- name: insert_query_log
 -- Only with the verdict that everything which the answer rests on may still be said.

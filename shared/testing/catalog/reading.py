@@ -58,11 +58,10 @@ class InMemoryReading:
 
     @atomic
     def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
-        documents = self._state.bots[bot.bot_id].documents
-        live = {d: documents[d] for d in found.values() if d in documents and documents[d].live is not None}
-        return {
-            d for d, document in live.items() if not document.generations[document.live or 0].members & found.keys()
-        }
+        pairs = set(found.values())
+        live = [row for row in live_passages(self._state.bots[bot.bot_id]) if row.pair.qa_id in pairs]
+        was_found = {row.pair.qa_id for row in live if row.staged.passage.passage_id in found}
+        return {row.document_id for row in live if row.pair.qa_id not in was_found}
 
     @atomic
     def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
