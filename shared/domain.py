@@ -265,6 +265,7 @@ class Marker:
     row_hash: str = ""  # as recorded when the passage was minted
     copy_from: UUID | None = None  # a delivered passage with the same text
     copy_digest: str | None = None  # the digest of its vectors, as proven
+    proven_digest: str | None = None  # of its own vectors, proven on a collection that is gone
 
 
 @dataclass(frozen=True, slots=True)

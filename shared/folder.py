@@ -98,7 +98,13 @@ class FolderObjectStore:
             self._path(key).unlink()
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
-        keys = (key for key in self._keys() if key.startswith(prefix) and key.encode() > after.encode())
+        folder = prefix.rpartition("/")[0]
+        # In other characters than these, two folders can have the same key.
+        keys = (
+            key
+            for key in self._keys(folder if folder.isascii() else "")
+            if key.startswith(prefix) and key.encode() > after.encode()
+        )
         for key in sorted(keys, key=str.encode):
             if version := self.head(key):
                 yield version
@@ -128,8 +134,8 @@ class FolderObjectStore:
             return None
         return unicodedata.normalize("NFC", "/".join(parts))
 
-    def _keys(self) -> Iterator[str]:
-        for folder, folders, files in os.walk(self.root):
+    def _keys(self, below: str) -> Iterator[str]:
+        for folder, folders, files in os.walk(self._path(below) if below else self.root):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 if key := self.key_of(Path(folder) / name):

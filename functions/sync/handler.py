@@ -25,6 +25,7 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         bucket=wiring.bucket(),
         hints=wiring.hints(),
         time_left=time_left,
+        backups=lambda: wiring.backups() if wiring.settings().backup_url else None,
     )
     is_finished = sync.run()
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait

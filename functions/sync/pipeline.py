@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from functions.sync.bucket_scan import BucketScan, bucket_deployment, check_bucket
-from shared.delivery import RESERVE_SECONDS, Delivery
+from shared.delivery import RESERVE_SECONDS, Delivery, KnownVectors
 from shared.domain import Bot
 from shared.errors import CollectionMissingError, LockstepError
 from shared.ports import (
@@ -21,6 +22,7 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.snapshot_vectors import LostVectors
 from shared.telemetry import logger
 
 DOCUMENTS_AT_ONCE = 50
@@ -44,6 +46,7 @@ class Sync:
     hints: Hints
     time_left: Callable[[], float]
     second_look_seconds: float = SECOND_LOOK_SECONDS
+    backups: Callable[[], ObjectStore | None] = lambda: None  # whose newest snapshot has the vectors of a lost index
 
     def run(self) -> bool:
         """Returns whether everything that could be done was done."""
@@ -71,12 +74,16 @@ class Sync:
         self.catalog.forget_old_absent(bot, FORGET_ABSENT_SECONDS)
         self.reading.roll_up_analytics(bot)
         self._reopen_unproven(bot)
+        with closing(LostVectors(bot, self.backups)) as lost_vectors:
+            return self._deliver_all(bot, self._delivery(lost_vectors.known_vectors))
+
+    def _deliver_all(self, bot: Bot, delivery: Delivery) -> bool:
         delivered: set[UUID] = set()
         while self.time_left() > RESERVE_SECONDS:
             unfinished = set(self.catalog.unfinished_documents(bot, len(delivered) + DOCUMENTS_AT_ONCE)) - delivered
             if not unfinished:
                 return not delivered or not self.catalog.unfinished(bot, sorted(delivered))
-            self._delivery().run(bot, sorted(unfinished))
+            delivery.run(bot, sorted(unfinished))
             delivered |= unfinished
         return False
 
@@ -88,7 +95,7 @@ class Sync:
         while reopened := self.catalog.reopen_unproven(bot, incarnation, REOPEN_BATCH):
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
-    def _delivery(self) -> Delivery:
+    def _delivery(self, known_vectors: KnownVectors | None = None) -> Delivery:
         return Delivery(
             registry=self.registry,
             catalog=self.catalog,
@@ -96,6 +103,7 @@ class Sync:
             embedder=self.embedder(),
             hints=self.hints,
             time_left=self.time_left,
+            known_vectors=known_vectors,
         )
 
     def _scan(self, bot: Bot) -> bool:

@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command; exit code 0 is success, 1 a failure that is told in one line, 2 a wrong call."""
     import typer
 
-    from infra.cli import bots, documents, operations, questions
+    from infra.cli import backups, bots, documents, operations, questions
     from shared.errors import LockstepError
 
     app = typer.Typer(
@@ -23,7 +23,7 @@ def main() -> None:
         '`lockstep upload library FOLDER --wait`, `lockstep ask library "…"`. '
         "`lockstep COMMAND --help` explains each command.",
     )
-    for module in (questions, documents, operations):
+    for module in (questions, documents, operations, backups):
         module.add_to(app)
     app.add_typer(bots.app, name="bots", help="Create, list and delete bots: one bot is one knowledge base.")
     try:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from shared.catalog.mapping import pair_from, to_json
 from shared.domain import Bot, Claim, EmbeddableText, Marker, Passage, Proof, Wanted
+from shared.ports import pin_name
 from shared.rows import make_row
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class PostgresDelivery:
         key = {"bot_id": bot.bot_id, "document_id": document_id}
 
         def work(tx: Transaction) -> int:
-            if tx.row("lock_document", **key) is None:
+            if tx.row("lock_document", **key) is None or tx.row("pin_of_document", **key, name=pin_name(bot)):
                 return 0
             tx.execute("drop_dead_membership", **key)
             tx.execute("drop_dead_generations", **key)
@@ -275,6 +276,7 @@ def _present_marker(bot: Bot, content: Row) -> Marker:
         row_hash=content["row_hash"],
         copy_from=content["copy_from"],
         copy_digest=content["copy_digest"],
+        proven_digest=content["proven_digest"],
     )
 
 

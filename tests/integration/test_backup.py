@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -12,8 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from functions.backup.manifest import Manifest, read_manifest, snapshots
+from functions.backup.drill import Drill
 from functions.backup.restore import Restore
+from functions.backup.restored_tables import RestoredTables
+from functions.backup.retention import Retention
 from functions.backup.snapshot import Snapshot
 from functions.backup.tables import CatalogTables
 from infra.local.milvus import EmbeddedMilvus
@@ -22,6 +24,7 @@ from shared.domain import QueryLog
 from shared.errors import ConflictError, LeasedError, LockstepError, NotFoundError
 from shared.folder import FolderObjectStore
 from shared.postgres import PostgresClient
+from shared.snapshots import Manifest, read_manifest, snapshots
 from shared.testing import HashingEmbedder
 from tests.conftest import TEMPLATE
 from tests.worlds import World, real_world
@@ -53,6 +56,13 @@ class Deployment:
     backups: FolderObjectStore
 
     def snapshot(self) -> Manifest:
+        manifest = self.snapshotting().take()
+        assert manifest is not None
+        return manifest
+
+    def snapshotting(
+        self, *, retention: Retention | None = None, time_left: Callable[[], float] = lambda: 3600.0
+    ) -> Snapshot:
         return Snapshot(
             registry=self.world.registry,
             tables=CatalogTables(self.client),
@@ -61,23 +71,33 @@ class Deployment:
             backups=self.backups,
             copies_objects=True,
             report=lambda message: None,
-        ).take()
+            retention=retention or Retention(),
+            time_left=time_left,
+        )
 
-    def restore(self, manifest: Manifest, only: list[str] | None = None) -> list[str]:
-        restore = Restore(
+    def restore(self, manifest: Manifest, only: list[str] | None = None, new_slug: str | None = None) -> list[str]:
+        return [bot.slug for bot in self.restoring().run(manifest, only, new_slug)]
+
+    def restoring(self, time_left: Callable[[], float] = lambda: 3600.0) -> Restore:
+        return Restore(
             registry=self.world.registry,
-            documents=self.world.documents,
             catalog=self.world.delivery,
-            tables=CatalogTables(self.client),
+            tables=RestoredTables(self.client),
             index=self.world.index,
             embedder=self.world.embedder,
             bucket=self.world.objects,
             backups=self.backups,
             collection=self.world.collection,
-            time_left=lambda: 3600.0,
+            time_left=time_left,
             report=lambda message: None,
         )
-        return [bot.slug for bot in restore.run(manifest, only)]
+
+    def drill(self) -> Drill:
+        return Drill(self.restoring(), self.world.registry.deployment_id(), lambda message: None)
+
+    def count(self, sql: str) -> int:
+        """What the catalog holds, past the product."""
+        return int(self.client.transact(lambda tx: tx._connection.run(f"select count(*) from {sql}"))[0][0])
 
 
 class Deployments:
@@ -197,7 +217,7 @@ def test_vectors_that_the_index_lost_are_embedded_anew(deployments: Deployments,
     (lost, *_) = world.search("What is number 17?").hits
     world.index.delete(world.bot.collection, world.bot.bot_id, [lost.evidence.passage_id])
     manifest = source.snapshot()
-    assert manifest.bots[0].vectors == manifest.bots[0].passages - 1
+    assert manifest.bots[0].vectors == manifest.bots[0].rows("passages") - 1
     target = deployments.empty()
     target.restore(manifest)
     assert isinstance(target.world.embedder, HashingEmbedder)

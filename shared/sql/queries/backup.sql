@@ -76,12 +76,15 @@ from tombstones where bot_id = :bot_id order by created_at
 select tombstone_id, state, counts, provisional_at, final_at
 from receipts where bot_id = :bot_id order by provisional_at
 
--- name: proven_digests
--- The digests of those passages' vectors, as proven.
-select passage_id, vector_digest
-from markers
-where bot_id = :bot_id and collection_id = :collection_id and state = 'delivered' and wanted = 'present'
-  and passage_id = any(cast(:passage_ids as uuid[]));
+-- name: snapshot_vector_digests
+-- What was proven of the vectors of those passages, on the bot's collection.
+select m.passage_id, k.vector_digest
+from {live_membership}
+join bots b on b.bot_id = :bot_id
+join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id and k.collection_id = b.collection_id
+    and k.state = 'delivered' and k.wanted = 'present'
+where m.bot_id = :bot_id
+order by m.document_id, m.passage_id
 
 -- Restoring: from temporary tables that hold the files as they are, with the bot's id of this deployment and new passage ids.
 
@@ -165,6 +168,44 @@ insert into receipts (tombstone_id, bot_id, state, counts, provisional_at, final
 select tombstone_id, :bot_id, 'final', counts, provisional_at, coalesce(final_at, now())
 from restored_receipts
 on conflict do nothing
+
+-- name: insert_restoring_bot
+-- It answers nothing, is not listed and not synchronised until it is whole.
+insert into bots (bot_id, slug, name, collection_id, settings, state)
+values (:bot_id, :slug, :name, :collection_id, cast(:settings as jsonb), 'restoring');
+
+-- name: activate_restored_bot
+update bots set state = 'active', updated_at = now() where bot_id = :bot_id and state = 'restoring';
+
+-- name: bot_state
+select state from bots where bot_id = :bot_id;
+
+-- name: restoring_bots
+select bot_id, slug from bots where state = 'restoring' order by slug;
+
+-- name: restored_counts
+-- What there is of a restored bot, by table, and how many of its passages were read back from the index as they must be.
+select (select count(*) from documents where bot_id = :bot_id and live_generation is not null) as documents,
+       (select count(*) from generations where bot_id = :bot_id and state = 'live') as generations,
+       (select count(*) from qa_pairs where bot_id = :bot_id) as qa_pairs,
+       (select count(*) from passages where bot_id = :bot_id) as passages,
+       (select count(*) from document_sources where bot_id = :bot_id) as document_sources,
+       (select count(*) from relations where bot_id = :bot_id) as relations,
+       (select count(*) from query_logs where bot_id = :bot_id) as query_logs,
+       (select count(*) from analytics where bot_id = :bot_id) as analytics,
+       (select count(*) from markers k join collections c on c.collection_id = k.collection_id
+        where k.bot_id = :bot_id and k.state = 'delivered' and k.wanted = 'present'
+          and k.proven_incarnation = c.incarnation) as proven;
+
+-- name: drop_receipts_of_bot
+delete from receipts where bot_id = :bot_id;
+
+-- name: drop_tombstones_of_bot
+delete from tombstones where bot_id = :bot_id;
+
+-- name: drop_restoring_bot
+-- It was never active, so its slug was never given out.
+delete from bots where bot_id = :bot_id and state = 'restoring';
 
 -- name: unmarked_passages
 -- Passages of a bot that is being restored, a stretch at a time, with what their rows are made from.
