@@ -90,7 +90,7 @@ class World:
     def carrier(self) -> Delivery:
         return Delivery(self.registry, self.delivery, self.index, self.embedder, self.hints, self.time_left)
 
-    def sync(self, *, second_look_seconds: float = 1200.0) -> bool:
+    def sync(self, *, second_look_seconds: float = 1200.0, backups: ObjectStore | None = None) -> bool:
         sync = Sync(
             self.registry,
             self.documents,
@@ -102,6 +102,7 @@ class World:
             self.hints,
             self.time_left,
             second_look_seconds,
+            lambda: backups,
         )
         return sync.run()
 
