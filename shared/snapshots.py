@@ -57,6 +57,7 @@ class BotManifest:
     model_revision: str
     dimension: int
     copied_at: str
+    fingerprints: dict[str, str]  # of the rows that the tables were copied from
     tables: list[Part]
     vector_parts: list[VectorPart]
     objects: list[Part]

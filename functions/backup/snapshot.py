@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 from functions.backup.lease import Lease
 from functions.backup.parts import BotParts
 from functions.backup.retention import Retention
-from functions.backup.tables import DIGESTS, READ_VIEW_SECONDS, CatalogTables, read_digests
+from functions.backup.tables import DIGESTS, READ_VIEW_SECONDS, CatalogTables, Earlier, read_digests
 from functions.backup.vectors import OutOfTimeError, VectorCopy
 from shared.domain import Bot, ObjectVersion
 from shared.errors import LockstepError, NotFoundError, ObjectChangedError
@@ -26,6 +26,7 @@ from shared.snapshots import (
     BotManifest,
     Manifest,
     Part,
+    VectorPart,
     bot_manifest_from,
     has_part,
     manifest_key,
@@ -144,7 +145,7 @@ class _Run:
             return bot_manifest_from(done)
         earlier = self._earlier.bot(bot.bot_id) if self._earlier else None
         self._pin(bot)
-        tables = self._copy_tables(bot, parts)
+        tables = self._copy_tables(bot, parts, earlier)
         manifest = BotManifest(
             bot_id=str(bot.bot_id),
             slug=bot.slug,
@@ -154,8 +155,9 @@ class _Run:
             model_revision=bot.collection.model_revision,
             dimension=bot.collection.dimension,
             copied_at=tables["copied_at"],
+            fingerprints=tables["fingerprints"],
             tables=tables["parts"],
-            vector_parts=self._vectors(bot, parts, tables["parts"]).run(_reusable(bot, earlier)),
+            vector_parts=self._copy_vectors(bot, parts, tables["parts"], earlier),
             objects=self._copy_objects(bot, parts, earlier) if self._snapshot.copies_objects else [],
         )
         self._go_on()
@@ -164,7 +166,7 @@ class _Run:
         self._registry.release_lease(pin_name(bot), _pin_holder(bot))
         return manifest
 
-    def _copy_tables(self, bot: Bot, parts: BotParts) -> dict[str, Any]:
+    def _copy_tables(self, bot: Bot, parts: BotParts, earlier: BotManifest | None) -> dict[str, Any]:
         if note := parts.read_note("tables"):
             return note | {"parts": [Part(**part) for part in note["parts"]]}
         time_left = self._snapshot.time_left()
@@ -172,17 +174,28 @@ class _Run:
             raise OutOfTimeError()
         self._snapshot.report(f"{bot.slug}: catalog")
         copied_at = datetime.now(UTC).isoformat()
+        is_same_schema = self._earlier and self._earlier.schema_version == self._snapshot.tables.schema_version()
         found = self._snapshot.tables.copy_out(
-            bot, parts, seconds=max(RESERVE_SECONDS, min(READ_VIEW_SECONDS, time_left - RESERVE_SECONDS))
+            bot,
+            parts,
+            Earlier(earlier, self._backups) if earlier and is_same_schema else None,
+            seconds=max(RESERVE_SECONDS, min(READ_VIEW_SECONDS, time_left - RESERVE_SECONDS)),
         )
         self._lease.check()
-        parts.note("tables", {"copied_at": copied_at, "parts": [asdict(part) for part in found]})
+        tables = {"copied_at": copied_at, "fingerprints": found.fingerprints}
+        parts.note("tables", tables | {"parts": [asdict(part) for part in found.parts]})
         self._has_copied = True
         step("snapshot.tables-copied")
-        return {"copied_at": copied_at, "parts": found}
+        return tables | {"parts": found.parts}
 
-    def _vectors(self, bot: Bot, parts: BotParts, tables: list[Part]) -> VectorCopy:
+    def _copy_vectors(
+        self, bot: Bot, parts: BotParts, tables: list[Part], earlier: BotManifest | None
+    ) -> list[VectorPart]:
         digests = next(part for part in tables if part.kind == DIGESTS)
+        if earlier and digests in earlier.tables and earlier.vectors == digests.rows:
+            pairs = earlier.vector_parts
+            if all(has_part(self._backups, part) for pair in pairs for part in (pair.vectors, pair.keys)):
+                return pairs  # nothing has changed since
         told = [time.monotonic()]
 
         def go_on(copied: int) -> None:
@@ -193,7 +206,7 @@ class _Run:
             self._has_copied = True
             self._go_on()
 
-        return VectorCopy(
+        copying = VectorCopy(
             bot,
             lambda: read_digests(self._backups, digests),
             digests.rows,
@@ -202,6 +215,7 @@ class _Run:
             parts=parts,
             go_on=go_on,
         )
+        return copying.run(_reusable(bot, earlier))
 
     def _copy_objects(self, bot: Bot, parts: BotParts, earlier: BotManifest | None) -> list[Part]:
         known = {(part.name, part.version): part for part in (earlier.objects if earlier else [])}
@@ -252,7 +266,7 @@ def _pin_holder(bot: Bot) -> UUID:
     return uuid5(bot.bot_id, "snapshot")  # always the same: the next invocation renews the pin of the last
 
 
-def _reusable(bot: Bot, earlier: BotManifest | None) -> list[Any]:
+def _reusable(bot: Bot, earlier: BotManifest | None) -> list[VectorPart]:
     """Vectors of an earlier snapshot, if the embedder is still the same."""
     made_by = (bot.collection.model_id, bot.collection.model_revision, bot.collection.dimension)
     if earlier is None or (earlier.model_id, earlier.model_revision, earlier.dimension) != made_by:

@@ -13,7 +13,9 @@ from functions.backup import snapshot as snapshots_module
 from functions.backup import vectors
 from functions.backup.retention import Retention
 from functions.backup.snapshot import OBJECTS_AT_ONCE, RESERVE_SECONDS, TABLES_SECONDS
+from functions.backup.tables import ALWAYS_COPIED, DIGESTS, LOGS, TABLES
 from shared import snapshot_vectors, steps
+from shared.domain import QueryLog
 from shared.errors import LeasedError
 from shared.snapshots import Manifest, read_json, snapshots
 from tests.integration.deployments import RECORDS, Deployment, Deployments
@@ -81,7 +83,7 @@ def test_a_snapshot_that_runs_out_of_time_again_and_again_is_one_snapshot_in_the
     ],
 )
 def test_a_snapshot_that_dies_anywhere_is_finished_by_the_next(source: Deployment, place: str) -> None:
-    with pytest.raises(_Died), _dying_at(place):
+    with pytest.raises(_DiedError), _dying_at(place):
         source.snapshot()
     before = snapshots(source.backups)
     assert len(before) == (place in ("snapshot.manifest-written", "snapshot.parts-collected"))
@@ -100,6 +102,12 @@ def test_the_second_snapshot_copies_only_what_is_new(source: Deployment, fetched
     assert fetched == []
     assert second.bots[0].vector_parts == first.bots[0].vector_parts
     assert second.bots[0].objects == first.bots[0].objects
+    again = {part.kind for part in second.bots[0].tables if part in first.bots[0].tables}
+    assert again == {*TABLES, DIGESTS} - {*ALWAYS_COPIED}
+    source.world.reading.log(source.world.bot, QueryLog(uuid4(), "another", "answer", False, 5))
+    logged = source.snapshot()
+    assert {part.kind for part in logged.bots[0].tables if part in second.bots[0].tables} == again - {LOGS}
+    assert logged.bots[0].rows(LOGS) == 2
     source.world.put("new.txt", "Something new.")
     fetched.clear()
     third = source.snapshot()
@@ -173,7 +181,7 @@ def test_one_snapshot_is_taken_at_a_time(source: Deployment) -> None:
         source.snapshot()
 
 
-class _Died(Exception):
+class _DiedError(Exception):
     """What a kill is within a process."""
 
 
@@ -184,7 +192,7 @@ class _dying_at:  # noqa: N801  # reads as what it does
     def __enter__(self) -> None:
         def listener(name: str) -> None:
             if name == self._place:
-                raise _Died
+                raise _DiedError
 
         steps.listen(listener)
 

@@ -29,7 +29,7 @@ def take(store: InMemoryObjectStore, days_ago: int, keys: list[str], deployment:
     parts = [Part(f"parts/{key}", "passages", 1, 1, "") for key in keys]
     for part in parts:
         store.contents[part.key] = b"x"
-    bot = BotManifest(str(uuid4()), "library", "Library", {}, "m", "1", 4, "", parts, [], [])
+    bot = BotManifest(str(uuid4()), "library", "Library", {}, "m", "1", 4, "", {}, parts, [], [])
     snapshot_id = created.strftime("%Y%m%dT%H%M%S.%fZ") + owner_suffix(deployment)
     write_manifest(store, Manifest(snapshot_id, created.isoformat(), str(deployment), 7, [bot]))
     return snapshot_id

@@ -228,4 +228,4 @@ def test_a_damaged_part_is_told_when_its_vectors_are_asked_for(index: Index, sto
 
 
 def _manifest(parts: list[VectorPart]) -> BotManifest:
-    return BotManifest(str(BOT), "library", "Library", {}, "model", "1", DIMENSION, "", [], parts, [])
+    return BotManifest(str(BOT), "library", "Library", {}, "model", "1", DIMENSION, "", {}, [], parts, [])

@@ -1,5 +1,31 @@
 -- What a snapshot copies of a bot: what is live, its logs, and the proofs of what was deleted. All in one read view.
 
+-- name: snapshot_fingerprints
+-- By table, what changes with every change of a row. A newer row has a newer transaction, so neither sum can stay the same;
+-- the times are for a catalog that was set back, where numbers of transactions come again.
+select 'documents' as name, count(*) as rows, sum(xmin::text::bigint) as versions, sum(extract(epoch from updated_at)) as times
+from documents where bot_id = :bot_id
+union all
+select 'generations', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(live_at, sealed_at, created_at)))
+from generations where bot_id = :bot_id
+union all
+select 'membership', count(*), sum(xmin::text::bigint), 0 from membership where bot_id = :bot_id
+union all
+select 'qa_pairs', count(*), sum(xmin::text::bigint), sum(extract(epoch from updated_at)) from qa_pairs where bot_id = :bot_id
+union all
+select 'passages', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from passages where bot_id = :bot_id
+union all
+select 'document_sources', count(*), sum(xmin::text::bigint), 0 from document_sources where bot_id = :bot_id
+union all
+select 'relations', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from relations where bot_id = :bot_id
+union all
+select 'markers', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(delivered_at, created_at)))
+from markers where bot_id = :bot_id
+union all
+select 'bots', count(*), sum(xmin::text::bigint), sum(extract(epoch from updated_at)) from bots where bot_id = :bot_id
+union all
+select 'query_logs', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from query_logs where bot_id = :bot_id
+
 -- name: snapshot_documents
 select document_id, object_key, state, reason, seen_version, last_generation, live_generation, created_at, updated_at
 from documents
