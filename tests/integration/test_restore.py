@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from functions.backup.drill import is_drill_due, last_drill
+from functions.backup.restored_tables import NOT_IN_SCRATCH
+from functions.backup.tables import TABLES as TABLES_IN
 from shared import steps
 from shared.errors import ConflictError, InvalidInputError, LockstepError, NotFoundError
 from shared.snapshots import Manifest, Part
@@ -179,20 +182,14 @@ def test_each_drill_takes_the_next_bot(source: Deployment) -> None:
 
 
 def test_a_drill_that_was_killed_is_cleared_away_by_the_next(source: Deployment) -> None:
-    source.snapshot()
+    manifest = source.snapshot()
     before = counts(source)
-    unfinished = source.restoring().tables.unfinished
-    kill_at("restore.rows-copied")
-
-    def killed() -> None:
-        raise KilledError
-
-    drill = source.drill()
-    object.__setattr__(drill, "_removes", killed)
+    scratch = source.restoring().arrival(uuid4(), ".drill-killed")
+    kill_at("restore.slice-delivered")
     with pytest.raises(KilledError):
-        drill.run()
-    source.drill().run()
-    assert unfinished() == {}
+        scratch.bring_in(manifest.bots[0], "0", [table for table in TABLES_IN if table not in NOT_IN_SCRATCH])
+    assert counts(source) != before
+    assert source.drill().run().is_ok
     assert counts(source) == before
 
 
