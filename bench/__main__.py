@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import cold_start, ingest, reupload, search
+from bench import backup, cold_start, ingest, reupload, search
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -43,6 +43,7 @@ def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]
         few = min(FEW, len(records))
         yield "Ingest on the laptop default", ingest.measure(laptop, records, few)
         yield "Search on the laptop default", search.measure(laptop, ingest.LAST_BOT, records)
+        yield "Snapshots on the laptop default", backup.measure(laptop, ingest.LAST_BOT)
 
 
 def _machine() -> str:
