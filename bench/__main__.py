@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, cold_start, ingest, reupload, search, search_during_upload
+from bench import audit, backup, cold_start, ingest, reupload, search, search_during_upload
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -45,6 +45,7 @@ def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]
         yield "Ingest on the laptop default", ingest.measure(laptop, records, few)
         yield "Search on the laptop default", search.measure(laptop, ingest.LAST_BOT, records)
         yield "Search during a full upload", search_during_upload.measure(laptop, ingest.LAST_BOT, records)
+        yield "Snapshots on the laptop default", backup.measure(laptop, ingest.LAST_BOT)
 
 
 def _machine() -> str:

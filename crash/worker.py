@@ -15,12 +15,12 @@ from crash.faults import AT_START, Fate
 from crash.texts import content
 from functions.backup import handler as backup
 from functions.backup.build import build_restore
-from functions.backup.manifest import read_manifest
 from functions.ingest import handler as ingest
 from functions.sync import handler as sync
 from infra.local.worker import Context
 from shared import wiring
 from shared.aws import object_event
+from shared.snapshots import read_manifest
 from shared.steps import listen
 
 Job = Mapping[str, Any]

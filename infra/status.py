@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from infra.cli.output import span
 from shared.domain import Outcome
 from shared.ports import OperationsCatalog, VectorIndex
 from shared.postgres import PostgresClient
@@ -42,7 +43,7 @@ def told(operation: str, last: dict[str, Any] | None) -> str:
     """One line for people."""
     if last is None:
         return "none yet"
-    ago = f"{_span(last['age_seconds'])} ago"
+    ago = f"{span(last['age_seconds'])} ago"
     if operation == "snapshot":
         return f"{ago}: {last['snapshot_id']}, {last['bytes'] / 1e6:,.1f} MB"
     if operation == "drill":
@@ -61,13 +62,6 @@ def _last(outcomes: Iterable[Outcome]) -> dict[str, Any]:
             figures |= {name: before[name] + value for name, value in outcome.figures.items()}
         last[outcome.operation] = figures
     return last
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _answer(check: Callable[[], Any]) -> str:

@@ -310,6 +310,7 @@ class Marker:
     copy_from: UUID | None = None  # a delivered passage with the same text or question
     copy_digest: str | None = None  # the digest of its vectors, as proven
     copy_text: EmbeddableText | None = None  # what its vectors were made from
+    proven_digest: str | None = None  # of its own vectors, proven on a collection that is gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,11 @@ class DocumentCatalog(Protocol):
         ...
 
 
+def pin_name(bot: Bot) -> str:
+    """The lease under which a snapshot has the sweep of the bot's superseded passages wait."""
+    return f"pin:{bot.bot_id}"
+
+
 class DeliveryCatalog(Protocol):
     """Markers, and what follows from them."""
 
@@ -408,7 +413,10 @@ class DeliveryCatalog(Protocol):
         ...
 
     def sweep(self, bot: Bot, document_id: UUID) -> int:
-        """Want absent what no generation holds any more; returns how many markers that were."""
+        """Want absent what no generation holds any more; returns how many markers that were.
+
+        While the bot is pinned nothing is swept, unless something of the document was deleted.
+        """
         ...
 
     def finish_deletion(self, bot: Bot, document_id: UUID) -> bool:

@@ -71,10 +71,14 @@ class Transaction:
         text, values_of = _statement(name)
         return int(self._connection.execute_unnamed(text, values_of(parameters)).row_count)
 
-    def copy_out(self, name: str, target: SupportsWrite[bytes], *, bot_id: UUID) -> None:
-        """Write the result of the query of that name as CSV with a header. Its only parameter may be :bot_id."""
+    def copy_out(self, name: str, target: SupportsWrite[bytes], *, bot_id: UUID) -> int:
+        """Write the result of the query of that name as CSV with a header, and return the number of its rows.
+
+        Its only parameter may be :bot_id.
+        """
         query = _queries()[name].replace(":bot_id", f"'{UUID(str(bot_id))}'")  # COPY takes no parameters
         self._connection.run(f"copy ({query}) to stdout (format csv, header)", stream=target)
+        return int(self._connection.row_count)
 
     def copy_in(self, table: str, columns: Sequence[str], source: BinaryIO) -> None:
         """Read CSV without a header into a table."""

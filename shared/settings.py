@@ -37,6 +37,8 @@ class Settings(BaseModel):
     backup_objects: bool | None = Field(
         default=None, description="copy the uploaded files into snapshots; default: only where the bucket is a folder"
     )
+    backup_days: float = Field(default=30.0, gt=0, description="how many days a snapshot is kept")
+    backup_minimum: int = Field(default=3, ge=1, description="how many of the newest snapshots are kept, however old")
     s3_endpoint_url: str | None = Field(default=None, description="of an S3-compatible store other than AWS")
     s3_region: str | None = None
     ingest_queue_url: str | None = None

@@ -118,7 +118,9 @@ class World:
     def ledger(self) -> DeletionLedger:
         return DeletionLedger(self.objects, self.deletions, self.registry, self.hints)
 
-    def sync(self, *, second_look_seconds: float = 1200.0, log_retention_days: int = 90) -> bool:
+    def sync(
+        self, *, second_look_seconds: float = 1200.0, log_retention_days: int = 90, backups: ObjectStore | None = None
+    ) -> bool:
         sync = Sync(
             registry=self.registry,
             documents=self.documents,
@@ -135,6 +137,7 @@ class World:
             ledger=self.ledger(),
             log_retention_days=log_retention_days,
             second_look_seconds=second_look_seconds,
+            backups=lambda: backups,
         )
         return sync.run()
 

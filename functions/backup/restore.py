@@ -1,26 +1,61 @@
-"""Restores a snapshot: rows with new passage ids, vectors copied rather than embedded, flipped like any generation."""
+"""Restores a snapshot: rows with new passage ids, vectors copied rather than embedded, proven like any other delivery.
+
+A bot that is being restored answers nothing; it becomes active by one update, once it is whole and verified. Whatever was
+broken off goes on when the same restore is started again.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
-from functions.backup.manifest import BotManifest, Manifest, open_part
-from functions.backup.snapshot import Report
-from functions.backup.tables import CatalogTables
-from functions.backup.vectors import VectorFiles
-from shared.delivery import Delivery
-from shared.domain import Bot, Buried, Collection
-from shared.errors import ConflictError, LockstepError, NotFoundError
-from shared.hints import NoHints
+from functions.backup.arrival import Arrival
+from functions.backup.lease import Lease
+from functions.backup.restored_tables import RestoredTables
+from shared.catalog.registry import SLUG
+from shared.domain import Bot, Collection, Deletion
+from shared.errors import ConflictError, InvalidInputError, LeasedError, NotFoundError
 from shared.ledger import DeletionLedger
-from shared.ports import DeliveryCatalog, DocumentCatalog, Embedder, ObjectStore, Registry, VectorIndex
+from shared.ports import DeliveryCatalog, Embedder, ObjectStore, Registry, VectorIndex
+from shared.snapshots import BotManifest, Manifest, Part, open_part
 from shared.steps import step
 
-DOCUMENTS_AT_ONCE = 200
+TELL_EVERY_SECONDS = 5.0
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One bot on its way in: the ids are kept, so that another process can go on with it."""
+
+    snapshot_id: str
+    from_bot_id: str
+    bot_id: UUID
+    restore_id: str
+
+    @classmethod
+    def new(cls, snapshot_id: str, manifest: BotManifest) -> Job:
+        return cls(snapshot_id, manifest.bot_id, uuid4(), secrets.token_hex(16))
+
+    @classmethod
+    def from_progress(cls, progress: Mapping[str, Any]) -> Job | None:
+        return cls(**{**progress, "bot_id": UUID(progress["bot_id"])}) if progress else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a restore would do with a bot."""
+
+    slug: str
+    source: BotManifest
+    problem: str  # why it would be refused; empty if it would not
+    embeds_anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +63,8 @@ class Restore:
     """Restores bots that the deployment does not have: an empty one gets them all."""
 
     registry: Registry
-    documents: DocumentCatalog
     catalog: DeliveryCatalog
-    tables: CatalogTables
+    tables: RestoredTables
     index: VectorIndex
     embedder: Embedder
     bucket: ObjectStore
@@ -41,113 +75,158 @@ class Restore:
     ledger: DeletionLedger
     brings_back_deleted_bots: bool = False
 
-    def run(self, manifest: Manifest, only: Sequence[str] | None = None) -> list[Bot]:
-        """Raises ConflictError for bots that are there, LockstepError if what was restored is not what was saved."""
+    def run(self, manifest: Manifest, only: Sequence[str] | None = None, new_slug: str | None = None) -> list[Bot]:
+        """Restore the bots `only`, or all; a single one under `new_slug` if it is given.
+
+        What was deleted after the snapshot stays deleted. Raises ConflictError for bots that are there, or that were
+        deleted since and are not to be brought back, NotFoundError for some that the snapshot has not, LockstepError if
+        what was restored is not what was saved: it then answers nothing.
+        """
+        plans = self.plan(manifest, only, new_slug)
+        if problems := [plan.problem for plan in plans if plan.problem]:
+            raise ConflictError(" ".join(problems))
+        return [self._restore_bot(manifest.snapshot_id, plan) for plan in plans]
+
+    def plan(self, manifest: Manifest, only: Sequence[str] | None = None, new_slug: str | None = None) -> list[Plan]:
+        """What `run` would do. Raises NotFoundError, InvalidInputError, LeasedError."""
+        schema_version = self.tables.schema_version()
+        if manifest.schema_version > schema_version:
+            raise InvalidInputError(
+                f"The snapshot is of schema {manifest.schema_version}, this catalog has {schema_version}: take a newer "
+                "Lockstep, run `lockstep migrate`, and restore then."
+            )
         chosen = [bot for bot in manifest.bots if not only or bot.slug in only]
         if missing := set(only or ()) - {bot.slug for bot in chosen}:
             raise NotFoundError(f"The snapshot has no bot {', '.join(sorted(missing))}.")
-        there = {bot.slug for bot in (*self.registry.bots(), *self.registry.deleting_bots())}
-        if taken := sorted(there & {bot.slug for bot in chosen}):
-            raise ConflictError(
-                f"{', '.join(taken)} is here already, and nothing is overwritten. Restore other bots with --bot, or into "
-                "an empty deployment (a new state folder: lockstep up --state FOLDER --restore URL)."
+        if new_slug is not None:
+            if len(chosen) != 1:
+                raise InvalidInputError("Another slug is for one bot: name it with --bot.")
+            if not SLUG.fullmatch(new_slug):
+                raise InvalidInputError(f"{new_slug!r} is not a slug: use lower-case letters, digits and hyphens.")
+        return [self._plan_bot(manifest.snapshot_id, bot, new_slug or bot.slug) for bot in chosen]
+
+    def check_parts(self, manifest: BotManifest) -> int:
+        """Read every part and compare its checksum; returns how many there are. Raises LockstepError for a damaged one."""
+        told = time.monotonic()
+        for number, part in enumerate(manifest.parts):
+            self.check_part(part)
+            if time.monotonic() - told > TELL_EVERY_SECONDS:
+                self.report(f"{manifest.slug}: {number + 1:,} of {len(manifest.parts):,} files are intact")
+                told = time.monotonic()
+        return len(manifest.parts)
+
+    def check_part(self, part: Part) -> None:
+        """Raises LockstepError if it is missing or damaged."""
+        with open_part(self.backups, part):
+            """Opening compares."""
+
+    def discard(self, slug: str) -> None:
+        """Remove what a restore that was broken off has left, so that another one can begin. Raises NotFoundError."""
+        bot_id = self.tables.unfinished().get(slug)
+        if bot_id is None:
+            raise NotFoundError(f"No restore of {slug!r} was broken off.")
+        with Lease(self.registry, lease_name(slug), busy=_busy(slug)) as lease:
+            lease.save({})  # first: the ids that it minted are never used again
+            step("restore.given-up")
+            self.arrival(bot_id, slug).remove()
+
+    def arrival(self, bot_id: UUID, slug: str) -> Arrival:
+        return Arrival(bot_id, slug, self)
+
+    def _plan_bot(self, snapshot_id: str, manifest: BotManifest, slug: str) -> Plan:
+        model = self.embedder.model
+        made_by = (manifest.model_id, manifest.model_revision, manifest.dimension)
+        embeds_anew = made_by != (model.model_id, model.revision, model.dimension)
+        return Plan(slug, manifest, self._problem(snapshot_id, manifest, slug), embeds_anew)
+
+    def _problem(self, snapshot_id: str, manifest: BotManifest, slug: str) -> str:
+        job = Job.from_progress(self._peek(slug))
+        is_same = job is not None and (job.snapshot_id, job.from_bot_id) == (snapshot_id, manifest.bot_id)
+        state = self.tables.state(job.bot_id) if job else None
+        if is_same and state in ("restoring", "active"):
+            return ""
+        if not self.brings_back_deleted_bots and (deleted := self._deleted(manifest)):
+            return (
+                f"{manifest.slug!r} was deleted at {deleted.deleted_at:%Y-%m-%d %H:%M:%S}, after this snapshot, and what is "
+                "deleted stays deleted. To have it again nevertheless, restore with --bring-back-deleted-bots."
             )
-        created_at = datetime.fromisoformat(manifest.created_at)
-        if not self.brings_back_deleted_bots:
-            self._refuse_deleted(chosen, created_at)
-        return [self._restore_bot(bot, created_at) for bot in chosen]
+        if slug in self.tables.unfinished():
+            other = f" (`lockstep restore {job.snapshot_id}`)" if job else ""
+            return (
+                f"A restore of {slug} from another snapshot was broken off: finish it{other}, or remove what it left with "
+                f"`lockstep restore --discard {slug}`."
+            )
+        if slug in {bot.slug for bot in (*self.registry.bots(), *self.registry.deleting_bots())}:
+            return (
+                f"{slug} is here already, and nothing is overwritten; its slug would not be given out again if it were "
+                "deleted either. Restore it beside under another slug (--bot, --as), only other bots (--bot), or into an "
+                "empty deployment (a new state folder: lockstep up --state FOLDER --restore URL)."
+            )
+        return ""
 
-    def _refuse_deleted(self, chosen: Sequence[BotManifest], created_at: datetime) -> None:
-        """Raises ConflictError for a bot that somebody deleted after the snapshot."""
-        for bot in chosen:
-            since = self.ledger.deletions(bot.slug, since=created_at)
-            if deleted := next((deletion for deletion in since if deletion.kind == "bot"), None):
-                raise ConflictError(
-                    f"{bot.slug!r} was deleted at {deleted.deleted_at:%Y-%m-%d %H:%M:%S}, after this snapshot, and what is "
-                    "deleted stays deleted. To have it again nevertheless, restore with --bring-back-deleted-bots."
-                )
+    def _deleted(self, manifest: BotManifest) -> Deletion | None:
+        """The entry of the bot's own delete, if somebody deleted it after it was copied."""
+        return next((entry for entry in self._deletions(manifest) if entry.kind == "bot"), None)
 
-    def _restore_bot(self, manifest: BotManifest, created_at: datetime) -> Bot:
-        self.report(f"{manifest.slug}: {manifest.documents:,} documents, {manifest.passages:,} passages")
-        restore_id = secrets.token_hex(16)
-        self.tables.copy_in(manifest, self.backups, self.collection(), restore_id)
-        step("restore.rows-copied")
-        bot = self.registry.bot(manifest.slug)
-        deleted = self._delete_again(bot)  # before anything of it can answer
-        self._deliver(bot, manifest, restore_id)
-        self._verify(bot, manifest, deleted)
-        self._restore_objects(bot, manifest, self._deleted_objects(bot, deleted, created_at))
-        return bot
+    def _deletions(self, manifest: BotManifest) -> list[Deletion]:
+        return self.ledger.deletions(manifest.slug, since=datetime.fromisoformat(manifest.copied_at))
 
-    def _delete_again(self, bot: Bot) -> Sequence[Buried]:
-        """What the snapshot held and was deleted after it."""
-        self.ledger.catch_up(bot)
+    def _peek(self, slug: str) -> Mapping[str, Any]:
+        holder = uuid4()
+        progress = self.registry.claim_lease(lease_name(slug), holder, 1.0)
+        if progress is None:
+            raise LeasedError(_busy(slug))
+        self.registry.release_lease(lease_name(slug), holder)
+        return progress
+
+    def _restore_bot(self, snapshot_id: str, plan: Plan) -> Bot:
+        manifest, slug = plan.source, plan.slug
+        with Lease(self.registry, lease_name(slug), busy=_busy(slug)) as lease:
+            job = Job.from_progress(lease.progress)
+            if job is None or (job.snapshot_id, job.from_bot_id) != (snapshot_id, manifest.bot_id):
+                job = Job.new(snapshot_id, manifest)
+                lease.save(asdict(job) | {"bot_id": str(job.bot_id)})
+                step("restore.begun")
+            if self.tables.state(job.bot_id) == "active":
+                self.report(f"{slug}: was restored from this snapshot already")
+                return self.registry.bot(slug)
+            self.report(f"{slug}: {manifest.rows('documents'):,} documents, {manifest.rows('passages'):,} passages")
+            self.arrival(job.bot_id, slug).bring_in(
+                manifest, job.restore_id, follow=lambda bot: self._delete_again(bot, manifest)
+            )
+            self._restore_objects(manifest, slug)
+            lease.check()
+            self.tables.activate(job.bot_id)
+            step("restore.activated")
+            return self.registry.bot(slug)
+
+    def _delete_again(self, bot: Bot, manifest: BotManifest) -> None:
+        """What the snapshot held and was deleted after it, by the ledger of the bot that was saved."""
+        deleted = self.ledger.catch_up(replace(bot, slug=manifest.slug))
         step("restore.ledger-followed")
-        deleted = self.ledger.catalog.buried(bot)
         if deleted:
-            self.report(f"{bot.slug}: {len(deleted):,} were deleted since, and stay deleted")
-        return deleted
+            self.report(f"{bot.slug}: {deleted:,} deletes since are followed, and what they name stays deleted")
 
-    def _deleted_objects(self, bot: Bot, deleted: Sequence[Buried], created_at: datetime) -> set[str]:
-        """Keys that must not be filled again: what lies under one becomes a new document, which the ledger does not know."""
-        since = self.ledger.deletions(bot.slug, since=created_at)
-        keys = {deletion.object_key for deletion in since if deletion.kind == "document"}
-        return {key for key in keys | {each.object_key for each in deleted if each.kind == "document"} if key}
-
-    def _deliver(self, bot: Bot, manifest: BotManifest, restore_id: str) -> None:
-        vectors = self._vectors(bot, manifest, restore_id)
-        delivery = Delivery(
-            registry=self.registry,
-            catalog=self.catalog,
-            index=self.index,
-            embedder=self.embedder,
-            hints=NoHints(),
-            time_left=self.time_left,
-            known_vectors=vectors.known_vectors if vectors else None,
-        )
-        done: set[UUID] = set()
-        try:
-            while batch := self.catalog.unfinished_documents(bot, DOCUMENTS_AT_ONCE):
-                if set(batch) <= done:
-                    raise LockstepError(
-                        f"{len(batch)} documents of {bot.slug!r} could not be delivered: see `lockstep documents`."
-                    )
-                delivery.run(bot, batch)
-                done |= set(batch)
-                self.report(f"{bot.slug}: {len(done):,} documents delivered")
-        finally:
-            if vectors:
-                vectors.close()
-
-    def _vectors(self, bot: Bot, manifest: BotManifest, restore_id: str) -> VectorFiles | None:
-        """None if they were made by another embedder: then the passages are embedded anew."""
-        collection = bot.collection
-        if (manifest.model_id, manifest.model_revision) != (collection.model_id, collection.model_revision):
-            self.report(f"{bot.slug}: saved with {manifest.model_id}, embedding anew with {collection.model_id}")
-            return None
-        parts = [part for part in manifest.parts if part.kind == "vectors"]
-        return VectorFiles(parts, self.backups, dimension=manifest.dimension, restore_id=restore_id)
-
-    def _verify(self, bot: Bot, manifest: BotManifest, deleted: Sequence[Buried]) -> None:
-        documents = passages = 0
-        after = ""
-        while page := self.documents.documents(bot, after=after, limit=500):
-            documents += sum(status.state == "live" for status in page)  # a correction may be live and out of date
-            passages += sum(status.passages for status in page)
-            after = page[-1].object_key
-        expected_documents = manifest.documents - sum(each.kind == "document" for each in deleted)
-        expected_passages = manifest.passages - sum(each.passages for each in deleted)
-        if (documents, passages) != (expected_documents, expected_passages):
-            raise LockstepError(
-                f"{bot.slug!r} has {documents:,} live documents with {passages:,} passages after the restore; by the "
-                f"manifest and the deletes since, it should have {expected_documents:,} with {expected_passages:,}."
-            )
-        self.report(f"{bot.slug}: verified, {documents:,} documents with {passages:,} passages are live")
-
-    def _restore_objects(self, bot: Bot, manifest: BotManifest, deleted: set[str]) -> None:
-        for part in manifest.parts:
-            if part.kind != "object" or not part.name or part.name in deleted:
+    def _restore_objects(self, manifest: BotManifest, slug: str) -> None:
+        # What lies under a key becomes a new document, which the ledger does not know.
+        deleted = {entry.object_key for entry in self._deletions(manifest) if entry.kind == "document"}
+        told = time.monotonic()
+        for number, part in enumerate(manifest.objects):
+            if part.name in deleted:
                 continue
-            if self.bucket.head(part.name) is None:
+            key = f"{slug}/{(part.name or '').partition('/')[2]}"
+            if self.bucket.head(key) is None:
                 with open_part(self.backups, part) as content:
-                    self.bucket.put(part.name, content)
+                    self.bucket.put(key, content)
+                step("restore.object-restored")
+            if time.monotonic() - told > TELL_EVERY_SECONDS:
+                self.report(f"{slug}: {number + 1:,} of {len(manifest.objects):,} files")
+                told = time.monotonic()
+
+
+def lease_name(slug: str) -> str:
+    return f"restore:{slug}"
+
+
+def _busy(slug: str) -> str:
+    return f"{slug!r} is being restored, or was until less than a minute ago: try again in a minute."

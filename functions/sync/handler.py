@@ -44,4 +44,5 @@ def build_sync(time_left: Callable[[], float], progress: Progress = log_progress
         ledger=wiring.ledger(),
         log_retention_days=wiring.settings().log_retention_days,
         progress=progress,
+        backups=lambda: wiring.backups() if wiring.settings().backup_url else None,
     )

@@ -4,6 +4,7 @@ dead, finish deletes; audit a stretch of each collection; compare the bucket wit
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from functions.sync.former import leave_former, remove_rows
 from functions.sync.healing import Healer
 from functions.sync.progress import DeliveryProgress, Progress, log_progress
 from functions.sync.second_looks import SecondLook
-from shared.delivery import RESERVE_SECONDS, Delivery
+from shared.delivery import RESERVE_SECONDS, Delivery, KnownVectors
 from shared.domain import Bot, Collection
 from shared.embedders import Embedders
 from shared.errors import BehindError, LockstepError, NotFoundError
@@ -33,6 +34,7 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.snapshot_vectors import LostVectors
 from shared.steps import step
 from shared.telemetry import logger
 
@@ -69,6 +71,7 @@ class Sync:
     log_retention_days: int
     second_look_seconds: float = SECOND_LOOK_SECONDS
     progress: Progress = log_progress
+    backups: Callable[[], ObjectStore | None] = lambda: None  # whose newest snapshot has the vectors of a lost index
 
     def run(self) -> bool:
         """Returns whether everything that could be done was done."""
@@ -135,12 +138,16 @@ class Sync:
 
     def _deliver(self, bot: Bot) -> bool:
         self._reopen_unproven(bot)
+        with closing(LostVectors(bot, self.backups)) as lost_vectors:
+            return self._deliver_all(bot, self._delivery(bot, lost_vectors.known_vectors))
+
+    def _deliver_all(self, bot: Bot, delivery: Delivery) -> bool:
         delivered: set[UUID] = set()
         while self.time_left() > RESERVE_SECONDS:
             unfinished = set(self.catalog.unfinished_documents(bot, len(delivered) + DOCUMENTS_AT_ONCE)) - delivered
             if not unfinished:
                 return not delivered or not self.catalog.unfinished(bot, sorted(delivered))
-            self._delivery(bot).run(bot, sorted(unfinished))
+            delivery.run(bot, sorted(unfinished))
             delivered |= unfinished
         return False
 
@@ -153,7 +160,7 @@ class Sync:
             step("sync.markers-reopened")
             logger().warning("rows were proven on a collection that is gone", bot=bot.slug, passages=reopened)
 
-    def _delivery(self, bot: Bot) -> Delivery:
+    def _delivery(self, bot: Bot, known_vectors: KnownVectors | None = None) -> Delivery:
         return Delivery(
             registry=self.registry,
             catalog=self.catalog,
@@ -162,6 +169,7 @@ class Sync:
             hints=self.hints,
             time_left=self.time_left,
             carried=DeliveryProgress(bot, self.catalog, self.progress).carried,
+            known_vectors=known_vectors,
         )
 
     def _audit(self, collection: Collection, opened: set[UUID]) -> bool:

@@ -9,7 +9,19 @@ def main() -> None:
     """Run the command; exit code 0 is success, 1 a failure that is told in one line, 2 a wrong call."""
     import typer
 
-    from infra.cli import amendments, bots, documents, drift, evaluate, export, operations, questions, receipts, reembed
+    from infra.cli import (
+        amendments,
+        backups,
+        bots,
+        documents,
+        drift,
+        evaluate,
+        export,
+        operations,
+        questions,
+        receipts,
+        reembed,
+    )
     from shared.errors import LockstepError
 
     app = typer.Typer(
@@ -23,7 +35,7 @@ def main() -> None:
         '`lockstep upload library FOLDER --wait`, `lockstep ask library "…"`. '
         "`lockstep COMMAND --help` explains each command.",
     )
-    for module in (questions, documents, amendments, receipts, operations, drift, reembed, evaluate, export):
+    for module in (questions, documents, amendments, receipts, operations, drift, backups, reembed, evaluate, export):
         module.add_to(app)
     app.add_typer(bots.app, name="bots", help="Create, list, change and delete bots: one bot is one knowledge base.")
     try:

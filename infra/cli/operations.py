@@ -1,4 +1,4 @@
-"""`lockstep up`, `migrate`, `status`, `sync`, `backup`, `restore`: for the operator."""
+"""`lockstep up`, `migrate`, `status`, `sync`: for the operator."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 
 INVOCATION_SECONDS = 24 * 3600.0
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--at", help="s3://bucket/prefix or file:///folder; default: LOCKSTEP_BACKUP_URL."),
-]
 
 
 class _Context:
@@ -29,7 +25,7 @@ class _Context:
 
 
 def add_to(root: typer.Typer) -> None:
-    for command in (up, status, migrate, sync, backup, restore):
+    for command in (up, status, migrate, sync):
         root.command()(command)
 
 
@@ -92,48 +88,3 @@ def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
     )
     if not result["is_finished"]:
         raise typer.Exit(1)
-
-
-def backup(
-    at: StoreOption = None,
-    list_only: Annotated[bool, typer.Option("--list", help="Only list the snapshots there are.")] = False,
-    state: StateOption = DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a snapshot of both stores while they are in use."""
-    from functions.backup.build import build_snapshot
-    from functions.backup.manifest import snapshots
-
-    use_stores(state)
-    store = wiring.open_store(at) if at else wiring.backups()
-    if list_only:
-        found = snapshots(store)
-        show(found, as_json=as_json, table=("snapshot",), rows=((name,) for name in found))
-        return
-    manifest = build_snapshot(store, report=(lambda message: None) if as_json else say).take()
-    if as_json:
-        show({"snapshot_id": manifest.snapshot_id, "bots": [bot.slug for bot in manifest.bots]}, as_json=True)
-    else:
-        size = sum(part.bytes for bot in manifest.bots for part in bot.parts)
-        say(f"Snapshot {manifest.snapshot_id}: {len(manifest.bots)} bots, {size / 1e6:,.1f} MB.")
-
-
-def restore(
-    snapshot: Annotated[str | None, typer.Argument(help="Its id; default: the newest.")] = None,
-    at: StoreOption = None,
-    only: Annotated[list[str] | None, typer.Option("--bot", help="Only this bot; may be given several times.")] = None,
-    bring_back: Annotated[
-        bool, typer.Option("--bring-back-deleted-bots", help="Also bots that were deleted after the snapshot.")
-    ] = False,
-    state: StateOption = DEFAULT,
-) -> None:
-    """Restore a snapshot, as bots that are not there yet. Documents that were deleted after it stay deleted."""
-    from functions.backup.build import build_restore
-    from functions.backup.manifest import read_manifest
-
-    use_stores(state)
-    store = wiring.open_store(at) if at else wiring.backups()
-    manifest = read_manifest(store, snapshot)
-    say(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
-    bots = build_restore(store, report=say, brings_back_deleted_bots=bring_back).run(manifest, only)
-    say(f"Restored: {', '.join(bot.slug for bot in bots) or 'nothing, the snapshot is empty'}.")

@@ -24,3 +24,11 @@ def show(value: Any, *, as_json: bool, table: Sequence[str] = (), rows: Iterable
 def say(text: str = "") -> None:
     """A line for people; nothing in it is taken for markup."""
     print(text, flush=True)
+
+
+def span(seconds: float) -> str:
+    """A length of time, in the unit that fits it."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

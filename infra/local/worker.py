@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.backup import handler as backup
-from functions.backup.manifest import snapshots
+from functions.backup.drill import is_drill_due
 from functions.ingest import handler as ingest
 from functions.sync import handler as sync
 from infra.local.metrics import write_samples
@@ -27,7 +27,7 @@ from shared.telemetry import logger, meter
 MESSAGES_AT_ONCE = 10
 SYNC_EVERY_SECONDS = 60.0
 METRICS_EVERY_SECONDS = 5.0
-BACKUP_EVERY_SECONDS = 24 * 3600.0
+BACKUP_LOOK_SECONDS = 60.0  # whether one is due
 INVOCATION_SECONDS = 15 * 60.0
 NICENESS = 10  # embedding takes the cores that nobody else wants: a question goes before an upload
 
@@ -120,11 +120,12 @@ def _sync(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) ->
 
 
 def _back_up(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
-    """Once a day, as long as the laptop is on."""
-    while not stop.wait(60.0):
-        newest = max((Path(name).name for name in snapshots(wiring.backups())), default="")
-        if newest < time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - BACKUP_EVERY_SECONDS)):
-            backup.handler({"source": "timer"}, Context.fresh())
+    """Once a day, and a restore drill once a week, as long as the laptop is on."""
+    while not stop.wait(BACKUP_LOOK_SECONDS):
+        while not stop.is_set() and not backup.handler({"source": "timer"}, Context.fresh())["is_finished"]:
+            stop.wait(BACKUP_LOOK_SECONDS)
+        if is_drill_due(wiring.backups(), wiring.registry().deployment_id()):
+            backup.handler({"source": "timer", "task": "drill"}, Context.fresh())
 
 
 def _settle() -> None:

@@ -20,6 +20,7 @@ from shared.domain import (
     ProvenMarker,
     Wanted,
 )
+from shared.ports import pin_name
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
@@ -246,7 +247,7 @@ class PostgresDelivery:
         key = {"bot_id": bot.bot_id, "document_id": document_id}
 
         def work(tx: Transaction) -> int:
-            if tx.row("lock_document", **key) is None:
+            if tx.row("lock_document", **key) is None or tx.row("pin_of_document", **key, name=pin_name(bot)):
                 return 0
             tx.execute("drop_dead_membership", **key)
             tx.execute("drop_dead_generations", **key)
@@ -355,6 +356,7 @@ def _present_marker(bot: Bot, content: Row) -> Marker:
         copy_from=content["copy_from"],
         copy_digest=content["copy_digest"],
         copy_text=EmbeddableText(content["copy_question"], content["copy_response"]) if content["copy_from"] else None,
+        proven_digest=content["proven_digest"],
     )
 
 

@@ -167,13 +167,7 @@ class PostgresRegistry:
 
         Every step may have been done before: a repetition goes on where the last one stopped.
         """
-        for partition in self._partitions(bot):
-            if parent := partition["parent"]:
-                how = "finalize" if partition["is_detaching"] else "concurrently"
-                self._direct.run_alone(f"alter table {parent} detach partition {partition['name']} {how}")
-                step("bot-deletion.partition-detached")
-            self._direct.run_alone(f"drop table if exists {partition['name']}")
-            step("bot-deletion.partition-dropped")
+        drop_partitions(self._direct, bot.bot_id)
 
         def work(tx: Transaction) -> None:
             for remains in ("drop_bot_markers", "drop_entries_of_bot", "drop_position_of_bot"):
@@ -183,10 +177,6 @@ class PostgresRegistry:
             tx.execute("set_bot_state", bot_id=bot.bot_id, state="deleted")
 
         self._client.transact(work, timeout_seconds=60)
-
-    def _partitions(self, bot: Bot) -> list[dict[str, Any]]:
-        pattern = f"%\\_{bot.bot_id.hex}"
-        return self._client.transact(lambda tx: tx.rows("bot_partitions", pattern=pattern), read_only=True)
 
     # Leases
 
@@ -229,3 +219,15 @@ def attach_partitions(tx: Transaction, bot_id: UUID) -> None:
             f"create table {partition} (like {name} including all);"
             f"alter table {name} attach partition {partition} for values in ('{bot_id}')"
         )
+
+
+def drop_partitions(direct: PostgresClient, bot_id: UUID) -> None:
+    """Detach and drop what a bot has of every table, without blocking other bots. May be repeated after any failure."""
+    pattern = f"%\\_{bot_id.hex}"
+    for partition in direct.transact(lambda tx: tx.rows("bot_partitions", pattern=pattern), read_only=True):
+        if parent := partition["parent"]:
+            how = "finalize" if partition["is_detaching"] else "concurrently"
+            direct.run_alone(f"alter table {parent} detach partition {partition['name']} {how}")
+            step("bot-deletion.partition-detached")
+        direct.run_alone(f"drop table if exists {partition['name']}")
+        step("bot-deletion.partition-dropped")

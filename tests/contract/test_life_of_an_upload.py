@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from shared.domain import BotSettings, Filter, KeyRange
 from shared.errors import LeasedError, NotFoundError
+from shared.ports import pin_name
 from shared.testing import HashingEmbedder
 from tests.worlds import World
 
@@ -245,3 +248,21 @@ def test_a_long_answer_comes_back_as_one_hit(world: World) -> None:
 def test_an_inactive_pair_does_not_answer(world: World) -> None:
     world.put("faq.csv", "id,question,answer,active\na,Is it old?,Very old.,no\nb,Is it new?,Brand new.,yes\n")
     assert world.answers("Is it old?") == ["Brand new."]
+
+
+def test_a_pin_has_superseded_passages_wait_and_never_those_of_what_was_deleted(world: World) -> None:
+    bot, holder = world.refreshed(), uuid4()
+    world.put("guide.md", "# Guide\n\nThe first way.\n")
+    world.put("gone.md", "# Gone\n\nThis goes.\n")
+    assert world.registry.claim_lease(pin_name(bot), holder, 60.0) is not None
+    for word in ("second", "third"):  # one generation is kept: the first is superseded by the third
+        world.put("guide.md", f"# Guide\n\nThe {word} way.\n")
+    assert world.answers("Which way?")[0] == "The third way."
+    assert world.index.count(bot.collection, bot.bot_id) == 4
+    world.remove("gone.md")
+    assert world.index.count(bot.collection, bot.bot_id) == 3
+    world.sync()
+    assert world.index.count(bot.collection, bot.bot_id) == 3
+    world.registry.release_lease(pin_name(bot), holder)
+    world.sync()
+    assert world.index.count(bot.collection, bot.bot_id) == 2

@@ -143,6 +143,12 @@ def test_the_first_hour(laptop: Laptop, files: Path, tmp_path: Path) -> None:
     # Back up, wipe, restore.
     safe = (tmp_path / "safe").as_uri()
     assert "2 bots" in laptop.run("backup", "--at", safe)
+    assert "demo, library" in laptop.run("backup", "--list", "--at", safe)
+    assert "every checksum is right" in laptop.run(
+        "restore", "--dry-run", "--at", safe, "--bot", "library", "--as", "other"
+    )
+    assert "demo: ok" in laptop.run("drill", "--at", safe)
+    assert "snapshot" in laptop.run("status")
     assert laptop.stop() == 0
     shutil.rmtree(laptop.state)
     said = laptop.start("--restore", safe)
@@ -304,7 +310,7 @@ def test_without_an_instance_the_command_says_how_to_start_one(tmp_path: Path, m
     "command",
     [
         *("up", "ask", "search", "upload", "documents", "bots", "migrate", "sync", "backup", "restore"),
-        *("verify", "repair", "adopt", "status"),
+        *("drill", "verify", "repair", "adopt", "status"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:

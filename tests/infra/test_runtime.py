@@ -146,9 +146,12 @@ def test_a_wish_for_a_sync_is_one(workshop: Cloud) -> None:
 
 def test_the_timer_of_backup_leaves_a_snapshot_in_its_bucket(priced: Cloud) -> None:
     taken = priced.result("backup", load_event("schedule_backup"))
-    stored = priced.s3.get_object(Bucket=BACKUPS, Key=f"snapshots/{taken['snapshot_id']}/manifest.json")
+    stored = priced.s3.get_object(Bucket=BACKUPS, Key=f"snapshots/{taken['snapshot_id']}.json")
     assert "workshop" in [bot["slug"] for bot in json.load(stored["Body"])["bots"]]
     assert taken["snapshot_id"] in lockstep(priced.environment, priced.folder, "backup", "--list")
+    assert priced.result("backup", load_event("schedule_backup")) == {"is_finished": True, "snapshot_id": None}
+    drilled = priced.result("backup", {"task": "drill"})
+    assert (drilled["snapshot_id"], drilled["error"]) == (taken["snapshot_id"], "")
 
 
 def test_every_kind_of_document_can_be_read_in_the_package(workshop: Cloud) -> None:

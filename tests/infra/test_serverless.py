@@ -44,12 +44,22 @@ PERMISSIONS = {
         ("s3:ListBucket", "DocumentsBucket.Arn"),
         *((action, "DocumentsBucket.Arn/.lockstep/*") for action in READ),  # whose bucket it is, and the ledger
         ("s3:DeleteObject", "DocumentsBucket.Arn/*"),  # of a deleted bot, corrections of a deleted document
+        *(("s3:GetObject", f"BackupsBucket.Arn/{folder}/*") for folder in ("snapshots", "parts")),  # of a lost index
+        ("s3:ListBucket", "BackupsBucket.Arn"),
         ("sqs:SendMessage", "IngestQueue.Arn"),
         *((action, "SyncQueue.Arn") for action in (*TAKE_MESSAGES, "sqs:SendMessage")),
     },
     "BackupRole": {
         *((action, "BackupLogGroup.Arn") for action in LOGS),
-        *((action, "BackupsBucket.Arn/snapshots/*") for action in ("s3:PutObject", "s3:GetObject")),
+        *(
+            (f"s3:{action}Object", f"BackupsBucket.Arn/{folder}/*")
+            for action in (
+                "Put",
+                "Get",
+                "Delete",
+            )  # old ones are deleted by the function, which knows what others share
+            for folder in ("snapshots", "parts", "state")
+        ),
         ("s3:ListBucket", "BackupsBucket.Arn"),
     },
 }
@@ -162,8 +172,16 @@ def test_every_request_reaches_query_which_answers_before_the_api_gives_up(templ
 
 def test_timers_start_sync_and_backup(template: Template) -> None:
     rules = template.of_type("AWS::Events::Rule").values()
-    started = {text_of(target["Arn"]): rule["ScheduleExpression"] for rule in rules for target in rule["Targets"]}
-    assert started == {"SyncLambdaFunction.Arn": "rate(1 hour)", "BackupLambdaFunction.Arn": "cron(15 2 * * ? *)"}
+    started = {
+        (text_of(target["Arn"]), target.get("Input", "")): rule["ScheduleExpression"]
+        for rule in rules
+        for target in rule["Targets"]
+    }
+    assert started == {
+        ("SyncLambdaFunction.Arn", ""): "rate(1 hour)",
+        ("BackupLambdaFunction.Arn", ""): "cron(15/20 2-5 * * ? *)",
+        ("BackupLambdaFunction.Arn", '{"task":"drill"}'): "cron(45 6 ? * SUN *)",
+    }
 
 
 # What they may do, and know

@@ -3,138 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from functions.backup.manifest import Manifest, read_manifest, snapshots
-from functions.backup.restore import Restore
-from functions.backup.snapshot import Snapshot
-from functions.backup.tables import CatalogTables
-from infra.local.milvus import EmbeddedMilvus
-from infra.local.postgres import EmbeddedPostgres
 from shared import steps
-from shared.catalog.operations import PostgresOperations
-from shared.domain import QueryLog
 from shared.errors import ConflictError, LeasedError, LockstepError, NotFoundError
-from shared.folder import FolderObjectStore
-from shared.postgres import PostgresClient
+from shared.snapshots import read_manifest, snapshots
 from shared.testing import HashingEmbedder
-from tests.conftest import TEMPLATE
-from tests.worlds import World, real_world
-
-_numbers = count(1)
-RECORDS = "\n".join(
-    json.dumps(
-        {
-            "id": str(n),
-            "question": f"What is number {n}?",
-            "answer": f'It is "{n}",\nand nothing — 한국어 ğ — else.',
-            "tags": ["a", f"t{n % 3}"],
-            "date": "2024-05-06",
-            "nested": {"n": n, "f": 1.5},
-            "related": [str(n + 1)] if n < 29 else [],
-        },
-        ensure_ascii=False,
-    )
-    for n in range(30)
-)
-
-
-@dataclass
-class Deployment:
-    """A world with its stores and what backs it up."""
-
-    world: World
-    client: PostgresClient
-    backups: FolderObjectStore
-
-    def snapshot(self) -> Manifest:
-        return Snapshot(
-            registry=self.world.registry,
-            operations=PostgresOperations(self.client),
-            tables=CatalogTables(self.client),
-            index=self.world.index,
-            bucket=self.world.objects,
-            backups=self.backups,
-            copies_objects=True,
-            report=lambda message: None,
-        ).take()
-
-    def restore(
-        self, manifest: Manifest, only: list[str] | None = None, *, brings_back_deleted_bots: bool = False
-    ) -> list[str]:
-        restore = Restore(
-            registry=self.world.registry,
-            documents=self.world.documents,
-            catalog=self.world.delivery,
-            tables=CatalogTables(self.client),
-            index=self.world.index,
-            embedder=self.world.embedder,
-            bucket=self.world.objects,
-            backups=self.backups,
-            collection=self.world.collection,
-            time_left=lambda: 3600.0,
-            report=lambda message: None,
-            ledger=self.world.ledger(),
-            brings_back_deleted_bots=brings_back_deleted_bots,
-        )
-        return [bot.slug for bot in restore.run(manifest, only)]
-
-
-class Deployments:
-    """Makes deployments over one Postgres and one Milvus."""
-
-    def __init__(self, postgres: EmbeddedPostgres, milvus: EmbeddedMilvus, folder: Path) -> None:
-        self._postgres, self._milvus, self._folder = postgres, milvus, folder
-        self._open = ExitStack()
-
-    def new(self, **changes: object) -> Deployment:
-        name = f"backup_{next(_numbers)}"
-        admin = PostgresClient(self._postgres.url())
-        admin.run_alone(f"create database {name} template {TEMPLATE}")
-        admin.close()
-        client = PostgresClient(self._postgres.url(name))
-        client.transact(lambda tx: tx.script("update deployments set deployment_id = gen_random_uuid()"))
-        self._open.callback(client.close)
-        made = real_world(self._postgres.url(name), self._milvus.uri, **changes)
-        world = self._open.enter_context(made)
-        return Deployment(world, client, FolderObjectStore(self._folder))
-
-    def empty(self, **changes: object) -> Deployment:
-        """A new one without the bot that every world begins with."""
-        deployment = self.new(**changes)
-        deployment.client.transact(lambda tx: tx.script("delete from bots"))
-        return deployment
-
-    def close(self) -> None:
-        self._open.close()
-
-
-@pytest.fixture
-def deployments(
-    postgres_server: EmbeddedPostgres, milvus_server: EmbeddedMilvus, tmp_path: Path
-) -> Iterator[Deployments]:
-    made = Deployments(postgres_server, milvus_server, tmp_path / "backups")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def source(deployments: Deployments) -> Deployment:
-    deployment = deployments.new()
-    world = deployment.world
-    world.put("records.jsonl", RECORDS)
-    world.put("guide.md", "# Guide\n\nHow to find the way.\n")
-    world.put("old.txt", "Something that goes.")
-    world.remove("old.txt")
-    world.reading.log(world.bot, QueryLog(uuid4(), "q", 'an "answer"\nwith lines', False, 5), [])
-    return deployment
+from tests.integration.deployments import RECORDS, Deployment, Deployments
 
 
 def test_everything_comes_back_without_embedding_anything(deployments: Deployments, source: Deployment) -> None:
@@ -204,7 +81,7 @@ def test_vectors_that_the_index_lost_are_embedded_anew(deployments: Deployments,
     (lost, *_) = world.search("What is number 17?").hits
     world.index.delete(world.bot.collection, world.bot.bot_id, [lost.evidence.passage_id])
     manifest = source.snapshot()
-    assert manifest.bots[0].vectors == manifest.bots[0].passages - 1
+    assert manifest.bots[0].vectors == manifest.bots[0].rows("passages") - 1
     target = deployments.empty()
     target.restore(manifest)
     assert isinstance(target.world.embedder, HashingEmbedder)

@@ -27,6 +27,11 @@ BOTS, DOCUMENTS, PAIRS_PER_DOCUMENT = 5, 5_000, 2
 SMALL_TABLES = {"bots", "claims", "collections", "deployments", "ledger_positions", "outcomes", "schema_migrations"}
 # Statements whose purpose is to touch all rows of one bot, or rows that they are handed.
 WHOLE_BOT = {
+    "snapshot_fingerprints": "a snapshot looks at all rows of the bot to find out whether they have changed",
+    "snapshot_vector_digests": "a snapshot copies all digests of the bot",
+    "restored_counts": "a restore counts all rows of the bot",
+    "drop_receipts_of_bot": "it removes all receipts of the bot",
+    "drop_tombstones_of_bot": "it removes all tombstones of the bot",
     "snapshot_documents": "a snapshot copies all documents of the bot",
     "snapshot_generations": "a snapshot copies all generations of the bot",
     "snapshot_passages": "a snapshot copies all passages of the bot",

@@ -73,6 +73,8 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("LOCKSTEP_LOG_RETENTION_DAYS", "1", "who asked"),
         ("LOCKSTEP_MAX_OBJECT_MB", "9" * 5_000, "integer"),
         ("LOCKSTEP_BACKUP_OBJECTS", "perhaps", "boolean"),
+        ("LOCKSTEP_BACKUP_DAYS", "0", "how many days a snapshot is kept"),
+        ("LOCKSTEP_BACKUP_MINIMUM", "0", "however old"),
     ],
 )
 def test_a_bad_value_is_named_with_what_it_should_be(name: str, value: str, what: str) -> None:

@@ -1,5 +1,31 @@
 -- What a snapshot copies of a bot: what is live, its logs, and the proofs of what was deleted. All in one read view.
 
+-- name: snapshot_fingerprints
+-- By table, what changes with every change of a row. A newer row has a newer transaction, so neither sum can stay the same;
+-- the times are for a catalog that was set back, where numbers of transactions come again.
+select 'documents' as name, count(*) as rows, sum(xmin::text::bigint) as versions, sum(extract(epoch from updated_at)) as times
+from documents where bot_id = :bot_id
+union all
+select 'generations', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(live_at, sealed_at, created_at)))
+from generations where bot_id = :bot_id
+union all
+select 'membership', count(*), sum(xmin::text::bigint), 0 from membership where bot_id = :bot_id
+union all
+select 'qa_pairs', count(*), sum(xmin::text::bigint), sum(extract(epoch from updated_at)) from qa_pairs where bot_id = :bot_id
+union all
+select 'passages', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from passages where bot_id = :bot_id
+union all
+select 'document_sources', count(*), sum(xmin::text::bigint), 0 from document_sources where bot_id = :bot_id
+union all
+select 'relations', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from relations where bot_id = :bot_id
+union all
+select 'markers', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(delivered_at, created_at)))
+from markers where bot_id = :bot_id
+union all
+select 'bots', count(*), sum(xmin::text::bigint), sum(extract(epoch from updated_at)) from bots where bot_id = :bot_id
+union all
+select 'query_logs', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from query_logs where bot_id = :bot_id
+
 -- name: snapshot_documents
 select document_id, object_key, state, reason, seen_version, last_generation, live_generation, created_at, updated_at
 from documents
@@ -77,12 +103,15 @@ from tombstones where bot_id = :bot_id order by created_at
 select tombstone_id, state, counts, provisional_at, final_at
 from receipts where bot_id = :bot_id order by provisional_at
 
--- name: proven_digests
--- The digests of those passages' vectors, as proven.
-select passage_id, vector_digest
-from markers
-where bot_id = :bot_id and collection_id = :collection_id and state = 'delivered' and wanted = 'present'
-  and passage_id = any(cast(:passage_ids as uuid[]));
+-- name: snapshot_vector_digests
+-- What was proven of the vectors of those passages, on the bot's collection.
+select m.passage_id, k.vector_digest
+from {live_membership}
+join bots b on b.bot_id = :bot_id
+join markers k on k.bot_id = :bot_id and k.passage_id = m.passage_id and k.collection_id = b.collection_id
+    and k.state = 'delivered' and k.wanted = 'present'
+where m.bot_id = :bot_id
+order by m.document_id, m.passage_id
 
 -- Restoring: from temporary tables that hold the files as they are, with the bot's id of this deployment and new passage ids.
 
@@ -167,6 +196,48 @@ insert into receipts (tombstone_id, bot_id, state, counts, provisional_at, final
 select tombstone_id, :bot_id, 'final', counts, provisional_at, coalesce(final_at, now())
 from restored_receipts
 on conflict do nothing
+
+-- name: insert_restoring_bot
+-- It answers nothing, is not listed and not synchronised until it is whole.
+insert into bots (bot_id, slug, name, collection_id, settings, state)
+values (:bot_id, :slug, :name, :collection_id, cast(:settings as jsonb), 'restoring');
+
+-- name: activate_restored_bot
+update bots set state = 'active', updated_at = now() where bot_id = :bot_id and state = 'restoring';
+
+-- name: bot_state
+select state from bots where bot_id = :bot_id;
+
+-- name: restoring_bots
+select bot_id, slug from bots where state = 'restoring' order by slug;
+
+-- name: restored_counts
+-- What there is of a restored bot, by table.
+select (select count(*) from documents where bot_id = :bot_id and live_generation is not null) as documents,
+       (select count(*) from generations where bot_id = :bot_id and state = 'live') as generations,
+       (select count(*) from qa_pairs where bot_id = :bot_id) as qa_pairs,
+       (select count(*) from passages where bot_id = :bot_id) as passages,
+       (select count(*) from document_sources where bot_id = :bot_id) as document_sources,
+       (select count(*) from relations where bot_id = :bot_id) as relations,
+       (select count(*) from query_logs where bot_id = :bot_id) as query_logs,
+       (select count(*) from analytics where bot_id = :bot_id) as analytics;
+
+-- name: restored_passages
+-- The passages of a restored bot, and how many of them were read back from the index as they must be.
+select (select count(*) from passages where bot_id = :bot_id) as passages,
+       (select count(*) from markers k join collections c on c.collection_id = k.collection_id
+        where k.bot_id = :bot_id and k.state = 'delivered' and k.wanted = 'present'
+          and k.proven_incarnation = c.incarnation) as proven;
+
+-- name: drop_receipts_of_bot
+delete from receipts where bot_id = :bot_id;
+
+-- name: drop_tombstones_of_bot
+delete from tombstones where bot_id = :bot_id;
+
+-- name: drop_restoring_bot
+-- It was never active, so its slug was never given out.
+delete from bots where bot_id = :bot_id and state = 'restoring';
 
 -- name: unmarked_passages
 -- Passages of a bot that is being restored, a stretch at a time, with what their rows are made from.

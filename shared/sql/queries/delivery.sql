@@ -80,8 +80,9 @@ returning k.passage_id;
 
 -- name: rows_to_deliver
 -- What the index rows of these passages are made from, and from which delivered passage their vectors can be copied.
-select p.passage_id, p.document_id, p.part, p.text, p.related_nodes, q.*, k.row_hash, lender.passage_id as copy_from,
-       lender.vector_digest as copy_digest, lq.question as copy_question, lp.text as copy_response
+select p.passage_id, p.document_id, p.part, p.text, p.related_nodes, q.*, k.row_hash, k.vector_digest as proven_digest,
+       lender.passage_id as copy_from, lender.vector_digest as copy_digest, lq.question as copy_question,
+       lp.text as copy_response
 from passages p
 join qa_pairs q on q.bot_id = p.bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
 join markers k on k.bot_id = p.bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
@@ -313,6 +314,15 @@ set live_generation = :generation, building_generation = null, state = 'live', r
 from generations g
 where d.bot_id = :bot_id and d.document_id = :document_id
   and g.bot_id = :bot_id and g.document_id = :document_id and g.generation = :generation;
+
+-- name: pin_of_document
+-- Whether a snapshot under way has superseded passages wait. What was deleted does not wait for anything.
+select c.name from claims c
+where c.name = :name and c.leased_until > clock_timestamp()
+  and not exists (
+      select from tombstones t
+      where t.bot_id = :bot_id and t.document_id = :document_id and t.swept_at is null
+  );
 
 -- name: drop_dead_membership
 delete from membership m

@@ -23,6 +23,7 @@ from shared.domain import (
     QueryLog,
     Wanted,
 )
+from shared.ports import pin_name
 from shared.rows import make_row, related_nodes_of
 from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, PassageRow, atomic
 
@@ -224,7 +225,7 @@ class InMemoryDelivery:
     def sweep(self, bot: Bot, document_id: UUID) -> int:
         rows = self._state.rows(bot)
         document = rows.documents.get(document_id)
-        if document is None:
+        if document is None or (self._is_pinned(bot) and document.tombstone_id is None):
             return 0
         document.generations = {n: g for n, g in document.generations.items() if g.state != "dead"}
         held = {p for generation in document.generations.values() for p in generation.members}
@@ -238,6 +239,10 @@ class InMemoryDelivery:
             marker.due, marker.error = self._state.clock(), None
             marker.release()
         return len(swept)
+
+    def _is_pinned(self, bot: Bot) -> bool:
+        _, until, _ = self._state.leases.get(pin_name(bot), (None, 0.0, {}))
+        return until > self._state.clock()
 
     @atomic
     def finish_deletion(self, bot: Bot, document_id: UUID) -> bool:
@@ -398,6 +403,7 @@ def _claimed(bot: Bot, rows: BotRows, marker: MarkerRow) -> Marker:
         copy_from=lender.passage_id if lends and lender else None,
         copy_digest=lender.digest if lends and lender else None,
         copy_text=_text_of(rows.passages[lender.passage_id]) if lends and lender else None,
+        proven_digest=marker.digest,
     )
 
 
