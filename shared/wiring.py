@@ -185,16 +185,21 @@ def _hints_by_settings() -> Hints:
 def emit_metrics(*, of_deployment: bool = False) -> None:
     """Write what was counted since the last time where CloudWatch finds it, if the settings say so.
 
-    With `of_deployment` the gauges as well, which are read from the catalog; while it is away, they are left out.
+    With `of_deployment` the gauges as well, which are read from the catalog. Never raises for a store or a setting: whatever
+    was to be done has told of them already.
     """
-    if settings().metrics != "emf":
-        return
-    if of_deployment:
-        from shared.operations import measure_deployment
+    with suppress(ConfigurationError):
+        if settings().metrics == "emf":
+            if of_deployment:
+                _measure_deployment()
+            telemetry.emit(telemetry.meter().take_unsent())
 
-        with suppress(LockstepError):  # whatever was to be done has said so already
-            measure_deployment(operations(), telemetry.meter())
-    telemetry.emit(telemetry.meter().take_unsent())
+
+def _measure_deployment() -> None:
+    from shared.operations import measure_deployment
+
+    with suppress(LockstepError):
+        measure_deployment(operations(), telemetry.meter())
 
 
 def warm_up() -> None:

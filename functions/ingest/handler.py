@@ -14,7 +14,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot
 from shared.errors import LockstepError, NotFoundError
 from shared.keys import split_key
-from shared.telemetry import logger
+from shared.telemetry import logger, logging_context, request_id_of
 
 Event = Mapping[str, Any]
 
@@ -25,7 +25,8 @@ def handler(event: Event, context: Any) -> dict[str, Any]:
     For SQS the answer names the messages to be given again; for a direct event a failure is raised.
     """
     try:
-        return _look_and_deliver(event, context)
+        with logging_context(request_id=request_id_of(context)):
+            return _look_and_deliver(event, context)
     finally:
         wiring.emit_metrics()
 
@@ -90,7 +91,12 @@ class _Batch:
             try:
                 is_finished = delivery.run(bot, document_ids)
             except LockstepError as error:
-                logger().warning("delivery is left to sync", bot=bot.slug, error=f"{type(error).__name__}: {error}")
+                logger().warning(
+                    "delivery is left to sync",
+                    bot=bot.slug,
+                    document_ids=[str(document_id) for document_id in document_ids],
+                    error=f"{type(error).__name__}: {error}",
+                )
                 is_finished = False
             if not is_finished:
                 wiring.hints().sync_wanted()

@@ -26,7 +26,7 @@ from shared.errors import (
     SupersededError,
 )
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
-from shared.telemetry import logger
+from shared.telemetry import logger, logging_context
 
 LOOK_LEASE_SECONDS = 120.0
 PART_PAIRS = 500  # in one transaction
@@ -51,6 +51,11 @@ class Ingest:
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
         if observation is None:
             return None
+        # With the epoch the document's id names this look; without it, everything about the document until the flip.
+        with logging_context(document_id=str(observation.document_id), epoch=str(observation.epoch)):
+            return self._look(observation)
+
+    def _look(self, observation: Observation) -> UUID | None:
         try:
             return self._conclude(observation)
         except SupersededError:
@@ -64,6 +69,7 @@ class Ingest:
         version = self.objects.head(observation.object_key)
         if version is None:
             self.documents.remove(observation)
+            logger().info("document removed", key=observation.object_key)
             return observation.document_id
         if version.token == observation.seen_version:
             self.documents.conclude_seen(observation)
@@ -71,7 +77,7 @@ class Ingest:
         try:
             return self._accept(observation, version)
         except RejectedDocumentError as rejection:
-            logger().info("document rejected", key=observation.object_key, reason=str(rejection))
+            logger().info("document rejected", key=observation.object_key, version=version.token, reason=str(rejection))
             self.documents.reject(observation, version, str(rejection))
         except NotFoundError as error:
             raise ObjectChangedError(f"{observation.object_key} went away while it was looked at.") from error
@@ -108,6 +114,13 @@ class Ingest:
             )
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
+        logger().info(
+            "generation committed",
+            key=observation.object_key,
+            version=version.token,
+            generation=generation,
+            pairs=pairs_so_far,
+        )
 
     def _stage_part(
         self,

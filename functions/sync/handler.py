@@ -7,6 +7,7 @@ from typing import Any
 from functions.sync.pipeline import Sync
 from shared import wiring
 from shared.delivery import RESERVE_SECONDS
+from shared.telemetry import logging_context, request_id_of
 
 
 def handler(event: Any, context: Any) -> dict[str, bool]:
@@ -27,7 +28,8 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         time_left=time_left,
     )
     try:
-        is_finished = sync.run()
+        with logging_context(request_id=request_id_of(context)):
+            is_finished = sync.run()
     finally:
         wiring.emit_metrics(of_deployment=True)
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait

@@ -27,6 +27,7 @@ from functions.query.waiting import wait_until_gone, wait_until_seen
 from shared.domain import Bot, DocumentStatus
 from shared.errors import InvalidInputError, TooLargeError
 from shared.keys import object_key, split_key
+from shared.telemetry import logger
 
 router = APIRouter(prefix="/bots/{bot}", tags=["documents"])
 
@@ -126,6 +127,7 @@ def delete_document(bot: BotOf, services: ServicesOf, document_id: UUID, wait: W
     """Removes its object; what came of it is removed by ingest, and a receipt proves it."""
     status = services.documents.document(bot, document_id)
     services.bucket().delete(status.object_key)
+    logger().info("object deleted", key=status.object_key, document_id=str(document_id))
     if _waits(bot, wait):
         wait_until_gone(services.documents, bot, status)
     return document_out(status)
@@ -146,6 +148,7 @@ def _write(
         raise InvalidInputError("The content is empty.")
     key = object_key(bot.slug, name)
     version = services.bucket().put(key, content, content_type=content_type)
+    logger().info("object written", key=key, version=version.token)  # what ingest will name with the document's id
     found = wait_until_seen(services.documents, bot, version, seconds=None if _waits(bot, wait) else 0)
     if found.is_done:
         response.status_code = 201
