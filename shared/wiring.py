@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock, Thread
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
-    from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
+    from shared.domain import Bot
+    from shared.ports import Embedder, Hints, Notifier, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
 
 
@@ -180,6 +181,24 @@ def _hints_by_settings() -> Hints:
         bucket=urlsplit(chosen.bucket_url).netloc,
         region=chosen.s3_region,
     )
+
+
+@Once
+def notifier() -> Notifier:
+    from shared.webhook import WebhookNotifier
+
+    return WebhookNotifier(settings().webhook_url or "", settings().webhook_secret.get_secret_value())
+
+
+def tell_of_documents(bots: Iterable[Bot], time_left: Callable[[], float]) -> None:
+    """Send what notices are due of those bots, if there is somebody to tell."""
+    if settings().webhook_url:
+        from shared import notices
+
+        for bot in bots:
+            notices.tell_of_documents(
+                bot, registry=registry(), catalog=operations(), notifier=notifier, time_left=time_left
+            )
 
 
 def emit_metrics(*, of_deployment: bool = False) -> None:

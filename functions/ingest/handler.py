@@ -32,6 +32,9 @@ def handler(event: Event, context: Any) -> dict[str, Any]:
 
 
 def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
+    def time_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
     batch = _Batch()
     failures: list[str] = []
     messages = [record for record in event.get("Records", []) if record.get("eventSource") == "aws:sqs"]
@@ -43,7 +46,8 @@ def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
             failures.append(message["messageId"])
     if not messages:
         batch.look_at_all(event)
-    batch.deliver(lambda: context.get_remaining_time_in_millis() / 1000)
+    batch.deliver(time_left)
+    wiring.tell_of_documents(batch.bots.values(), time_left)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -57,6 +61,7 @@ class _Batch:
             embedder=wiring.embedder(),
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
         )
+        self.bots: dict[UUID, Bot] = {}
         self._seen: set[str] = set()
         self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
 
@@ -73,6 +78,7 @@ class _Batch:
         except NotFoundError:
             logger().info("no bot of that name: the object is left alone", key=key)
             return
+        self.bots[bot.bot_id] = bot
         if document_id := self._ingest.look_at(bot, f"{slug}/{name}"):
             self._to_deliver.setdefault(bot.bot_id, (bot, []))[1].append(document_id)
         self._seen.add(key)

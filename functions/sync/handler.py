@@ -30,6 +30,7 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
     try:
         with logging_context(request_id=request_id_of(context)):
             is_finished = sync.run()
+            wiring.tell_of_documents(wiring.registry().bots(), time_left)
     finally:
         wiring.emit_metrics(of_deployment=True)
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait

@@ -32,7 +32,7 @@ DATABASE = "lockstep"
 SAMPLE_BOT = "demo"
 START_SECONDS = 60.0
 # What a person may choose for a laptop. Anything else that the shell holds is of another deployment, and not meant.
-CHOOSABLE = ("API_KEY", "EMBEDDER_THREADS", "INDEX_METRIC", "MAX_OBJECT_MB")
+CHOOSABLE = ("API_KEY", "EMBEDDER_THREADS", "INDEX_METRIC", "MAX_OBJECT_MB", "WEBHOOK_URL", "WEBHOOK_SECRET")
 # What the packages of the cloud do too: pymilvus imports pandas to compare types with it, and a stand-in of a few lines
 # is enough; there are no plugins of pydantic to look for.
 QUICK_START = {

@@ -43,7 +43,7 @@ WHOLE_BOT = {
     "gauges": "they are of the whole deployment",
 }
 INCARNATION = UUID(int=1)
-FRAGMENTS = {"pair_filter", "live_membership", "document_status", "waiting_since"}
+FRAGMENTS = {"pair_filter", "live_membership", "document_status", "waiting_since", "news"}
 ABOUT_THE_DATABASE = {
     "bot_partitions",
     "partitioned_tables",

@@ -10,6 +10,7 @@ from functions.sync.bucket_scan import claim_bucket
 from functions.sync.handler import handler
 from shared import wiring
 from shared.errors import StoreUnavailableError
+from shared.settings import Settings
 from tests.worlds import World, memory_world
 
 
@@ -37,6 +38,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "embedder": made.embedder,
         "bucket": made.objects,
         "hints": made.hints,
+        "settings": Settings.model_validate(dict.fromkeys(("postgres_url", "milvus_uri", "bucket_url"), "x://")),
     }
     for name, part in parts.items():
         monkeypatch.setattr(wiring, name, lambda part=part: part)
