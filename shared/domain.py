@@ -621,6 +621,20 @@ class Outcome:
     age_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """News of a document. Two with the same `document_id` and `news` are the same."""
+
+    bot: str
+    document_id: UUID
+    object_key: str
+    state: str  # live, rejected or failed
+    reason: str | None
+    version: str | None
+    updated_at: datetime
+    news: str  # the state, and the generation or version that brought it
+
+
 def qa_id_of(document_id: UUID, key: str) -> UUID:
     """The stable id of a pair: the same document and key give the same id, in every generation."""
     return uuid5(document_id, key)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         KeyRange,
         LivePair,
         MarkerState,
+        Notice,
         ObjectVersion,
         Observation,
         Outcome,
@@ -633,6 +634,20 @@ class OperationsCatalog(Protocol):
 
     def outcomes(self) -> list[Outcome]:
         """The last of each operation and subject; audits of collections that no bot uses are left out."""
+        ...
+
+    def untold(self, bot: Bot, age_seconds: float, limit: int) -> list[Notice]:
+        """News of documents that nobody was told of and that are not older than that, oldest first."""
+        ...
+
+    def mark_told(self, bot: Bot, notice: Notice) -> None: ...
+
+
+class Notifier(Protocol):
+    """Tells somebody outside."""
+
+    def notify(self, notice: Notice) -> None:
+        """Raises LockstepError if it was not understood there; StoreUnavailableError if nobody answered."""
         ...
 
 

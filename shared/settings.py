@@ -61,6 +61,10 @@ class Settings(BaseModel):
     llm_model: str = "gpt-5-mini"
     llm_timeout_seconds: float = Field(default=20.0, gt=0)
 
+    webhook_url: str | None = Field(
+        default=None, description="https://…: is told of documents that went live, were rejected or failed"
+    )
+    webhook_secret: SecretStr = Field(default=SecretStr(""), description="what notices are signed with")
     metrics: Literal["none", "emf"] = Field(default="none", description="emf: into the log, for CloudWatch")
 
     max_object_mb: int = Field(default=200, gt=0, description="a larger object is rejected")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -43,6 +44,11 @@ def logging_context(**keys: str | None) -> Iterator[None]:
     finally:
         log.thread_safe_clear_keys()
         log.thread_safe_append_keys(**before)
+
+
+def request_id_of(context: object) -> str:
+    """The id of an invocation; one of our own where the platform gives none."""
+    return str(getattr(context, "aws_request_id", None) or uuid4())
 
 
 # Metrics

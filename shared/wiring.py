@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock, Thread
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
+    from shared.domain import Bot
     from shared.embedders import Embedders
     from shared.ledger import DeletionLedger
-    from shared.ports import Embedder, Hints, ObjectStore, VectorIndex
+    from shared.ports import Embedder, Hints, Notifier, ObjectStore, VectorIndex
     from shared.postgres import PostgresClient
 
 
@@ -232,19 +233,42 @@ def _hints_by_settings() -> Hints:
     )
 
 
+@Once
+def notifier() -> Notifier:
+    from shared.webhook import WebhookNotifier
+
+    return WebhookNotifier(settings().webhook_url or "", settings().webhook_secret.get_secret_value())
+
+
+def tell_of_documents(bots: Iterable[Bot], time_left: Callable[[], float]) -> None:
+    """Send what notices are due of those bots, if there is somebody to tell."""
+    if settings().webhook_url:
+        from shared import notices
+
+        for bot in bots:
+            notices.tell_of_documents(
+                bot, registry=registry(), catalog=operations(), notifier=notifier, time_left=time_left
+            )
+
+
 def emit_metrics(*, of_deployment: bool = False) -> None:
     """Write what was counted since the last time where CloudWatch finds it, if the settings say so.
 
-    With `of_deployment` the gauges as well, which are read from the catalog; while it is away, they are left out.
+    With `of_deployment` the gauges as well, which are read from the catalog. Never raises for a store or a setting: whatever
+    was to be done has told of them already.
     """
-    if settings().metrics != "emf":
-        return
-    if of_deployment:
-        from shared.operations import measure_deployment
+    with suppress(ConfigurationError):
+        if settings().metrics == "emf":
+            if of_deployment:
+                _measure_deployment()
+            telemetry.emit(telemetry.meter().take_unsent())
 
-        with suppress(LockstepError):  # whatever was to be done has said so already
-            measure_deployment(operations(), telemetry.meter())
-    telemetry.emit(telemetry.meter().take_unsent())
+
+def _measure_deployment() -> None:
+    from shared.operations import measure_deployment
+
+    with suppress(LockstepError):
+        measure_deployment(operations(), telemetry.meter())
 
 
 def warm_up() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from functions.backup.build import TimeLeft, build_drill, build_snapshot
 from shared import wiring
 from shared.errors import LeasedError
-from shared.telemetry import logger
+from shared.telemetry import logger, logging_context, request_id_of
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
@@ -22,7 +22,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         return float(context.get_remaining_time_in_millis()) / 1000
 
     try:
-        return _drill(time_left) if event.get("task") == "drill" else _take_snapshot(time_left)
+        with logging_context(request_id=request_id_of(context)):
+            return _drill(time_left) if event.get("task") == "drill" else _take_snapshot(time_left)
     finally:
         wiring.emit_metrics()
 

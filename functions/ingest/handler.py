@@ -14,7 +14,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot
 from shared.errors import LockstepError, NotFoundError
 from shared.keys import split_key
-from shared.telemetry import logger
+from shared.telemetry import logger, logging_context, request_id_of
 
 Event = Mapping[str, Any]
 
@@ -25,12 +25,16 @@ def handler(event: Event, context: Any) -> dict[str, Any]:
     For SQS the answer names the messages to be given again; for a direct event a failure is raised.
     """
     try:
-        return _look_and_deliver(event, context)
+        with logging_context(request_id=request_id_of(context)):
+            return _look_and_deliver(event, context)
     finally:
         wiring.emit_metrics()
 
 
 def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
+    def time_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
     batch = _Batch()
     failures: list[str] = []
     messages = [record for record in event.get("Records", []) if record.get("eventSource") == "aws:sqs"]
@@ -42,7 +46,8 @@ def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
             failures.append(message["messageId"])
     if not messages:
         batch.look_at_all(event)
-    batch.deliver(lambda: context.get_remaining_time_in_millis() / 1000)
+    batch.deliver(time_left)
+    wiring.tell_of_documents(batch.bots.values(), time_left)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -57,6 +62,7 @@ class _Batch:
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
             ledger=wiring.ledger(),
         )
+        self.bots: dict[UUID, Bot] = {}
         self._seen: set[str] = set()
         self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
 
@@ -74,6 +80,7 @@ class _Batch:
         except NotFoundError:
             logger().info("no bot of that name: the object is left alone", key=key)
             return
+        self.bots[bot.bot_id] = bot
         if document_id:
             self._to_deliver.setdefault(bot.bot_id, (bot, []))[1].append(document_id)
         self._seen.add(key)
@@ -84,7 +91,12 @@ class _Batch:
             try:
                 is_finished = _deliver(bot, document_ids, time_left)
             except LockstepError as error:
-                logger().warning("delivery is left to sync", bot=bot.slug, error=f"{type(error).__name__}: {error}")
+                logger().warning(
+                    "delivery is left to sync",
+                    bot=bot.slug,
+                    document_ids=[str(document_id) for document_id in document_ids],
+                    error=f"{type(error).__name__}: {error}",
+                )
                 is_finished = False
             if not is_finished:
                 wiring.hints().sync_wanted()

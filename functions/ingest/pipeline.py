@@ -31,7 +31,7 @@ from shared.keys import is_correction
 from shared.ledger import DeletionLedger
 from shared.ports import DocumentCatalog, Embedder, ObjectStore
 from shared.steps import step
-from shared.telemetry import logger
+from shared.telemetry import logger, logging_context
 
 LOOK_LEASE_SECONDS = 120.0
 PART_PAIRS = 500  # in one transaction
@@ -64,6 +64,11 @@ class Ingest:
             step("upload.look-put-off")
             return None
         step("upload.look-begun")
+        # With the epoch the document's id names this look; without it, everything about the document until the flip.
+        with logging_context(document_id=str(observation.document_id), epoch=str(observation.epoch)):
+            return self._look(observation)
+
+    def _look(self, observation: Observation) -> UUID | None:
         try:
             return self._conclude(observation)
         except SupersededError:
@@ -83,6 +88,7 @@ class Ingest:
         version = self.objects.head(observation.object_key)
         if version is None:
             self._remove(observation)
+            logger().info("document removed", key=observation.object_key)
             return observation.document_id
         if version.token == observation.seen_version:
             self.documents.conclude_seen(observation)
@@ -91,7 +97,7 @@ class Ingest:
         try:
             return self._accept(observation, version)
         except RejectedDocumentError as rejection:
-            logger().info("document rejected", key=observation.object_key, reason=str(rejection))
+            logger().info("document rejected", key=observation.object_key, version=version.token, reason=str(rejection))
             self.documents.reject(observation, version, str(rejection))
             step("upload.rejected")
         except NotFoundError as error:
@@ -149,6 +155,13 @@ class Ingest:
             step("upload.part-staged")
         if generation is None:
             raise RejectedDocumentError("There is no text in it.")
+        logger().info(
+            "generation committed",
+            key=observation.object_key,
+            version=version.token,
+            generation=generation,
+            pairs=pairs_so_far,
+        )
 
     def _stage_correction(
         self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO, embedder: Embedder

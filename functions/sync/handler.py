@@ -9,6 +9,7 @@ from functions.sync.pipeline import Sync
 from functions.sync.progress import Progress, log_progress
 from shared import wiring
 from shared.delivery import RESERVE_SECONDS
+from shared.telemetry import logging_context, request_id_of
 
 
 def handler(event: Any, context: Any) -> dict[str, bool]:
@@ -18,7 +19,9 @@ def handler(event: Any, context: Any) -> dict[str, bool]:
         return float(context.get_remaining_time_in_millis()) / 1000
 
     try:
-        is_finished = build_sync(time_left).run()
+        with logging_context(request_id=request_id_of(context)):
+            is_finished = build_sync(time_left).run()
+            wiring.tell_of_documents(wiring.registry().bots(), time_left)
     finally:
         wiring.emit_metrics(of_deployment=True)
     if not is_finished and time_left() < RESERVE_SECONDS:  # time ran out; what waits for its next attempt can wait

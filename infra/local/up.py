@@ -40,6 +40,8 @@ CHOOSABLE = (
     "INDEX_METRIC",
     "LOG_RETENTION_DAYS",
     "MAX_OBJECT_MB",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
 )
 # What the packages of the cloud do too: pymilvus imports pandas to compare types with it, and a stand-in of a few lines
 # is enough; there are no plugins of pydantic to look for.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.catalog.mapping import to_json
-from shared.domain import Gauges, Outcome
+from shared.domain import Bot, Gauges, Notice, Outcome
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient
@@ -37,3 +37,15 @@ class PostgresOperations:
     def outcomes(self) -> list[Outcome]:
         rows = self._client.transact(lambda tx: tx.rows("outcomes"), read_only=True)
         return [Outcome(**row | {"age_seconds": float(row["age_seconds"])}) for row in rows]
+
+    def untold(self, bot: Bot, age_seconds: float, limit: int) -> list[Notice]:
+        rows = self._client.transact(
+            lambda tx: tx.rows("untold_documents", bot_id=bot.bot_id, age_seconds=age_seconds, limit=limit),
+            read_only=True,
+        )
+        return [Notice(bot=bot.slug, **row) for row in rows]
+
+    def mark_told(self, bot: Bot, notice: Notice) -> None:
+        self._client.transact(
+            lambda tx: tx.execute("mark_told", bot_id=bot.bot_id, document_id=notice.document_id, news=notice.news)
+        )

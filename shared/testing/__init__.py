@@ -4,7 +4,7 @@ from shared.testing.catalog import InMemoryCatalog
 from shared.testing.embedder import HashingEmbedder
 from shared.testing.index import InMemoryVectorIndex
 from shared.testing.objects import InMemoryObjectStore
-from shared.testing.small import FixedWriter, RecordingHints
+from shared.testing.small import FixedWriter, RecordingHints, RecordingNotifier
 
 __all__ = [
     "FixedWriter",
@@ -13,4 +13,5 @@ __all__ = [
     "InMemoryObjectStore",
     "InMemoryVectorIndex",
     "RecordingHints",
+    "RecordingNotifier",
 ]

@@ -1,10 +1,10 @@
-"""Twins of the two smallest ports."""
+"""Twins of the smallest ports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain import Evidence
+from shared.domain import Evidence, Notice
 from shared.ports import WrittenAnswer
 
 
@@ -20,6 +20,16 @@ class RecordingHints:
 
     def sync_wanted(self) -> None:
         self.syncs += 1
+
+
+class RecordingNotifier:
+    """The port `Notifier`: remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def notify(self, notice: Notice) -> None:
+        self.notices.append(notice)
 
 
 class FixedWriter:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from shared.catalog.operations import PostgresOperations
-from shared.domain import Drift
+from shared.domain import Drift, Notice
 from shared.errors import StoreUnavailableError
+from shared.notices import tell_of_documents
 from shared.operations import measure_deployment, record_drift, record_drill, record_snapshot
-from shared.ports import OperationsCatalog
+from shared.ports import Notifier, OperationsCatalog
 from shared.telemetry import Meter
+from shared.testing import RecordingNotifier
 from tests.worlds import World
 
 
@@ -86,3 +90,53 @@ def test_an_outcome_that_cannot_be_kept_breaks_nothing() -> None:
     record_snapshot(Away(), "x", size_bytes=1, bots=1)  # type: ignore[arg-type]
     record_drift(Away(), "x", Drift(checked=1, missing=1, orphaned=0, corrupt=0, foreign=0))  # type: ignore[arg-type]
     record_drill(Away(), "x", failure=None)  # type: ignore[arg-type]
+
+
+# Notices
+
+
+def tell(world: World, notifier: Notifier) -> None:
+    catalog = world.operations
+    tell_of_documents(
+        world.refreshed(), registry=world.registry, catalog=catalog, notifier=lambda: notifier, time_left=lambda: 900.0
+    )
+
+
+def test_news_of_documents_are_told_once(world: World) -> None:
+    notifier = RecordingNotifier()
+    world.put("a.txt", "The first.")
+    world.put("b.bin", bytes(range(256)))
+    world.objects.put(world.key("c.txt"), b"The third.")
+    world.look("c.txt")
+    tell(world, notifier)
+    assert [(it.object_key, it.state) for it in notifier.notices] == [
+        ("library/a.txt", "live"),
+        ("library/b.bin", "rejected"),
+    ]
+    assert notifier.notices[1].reason
+    tell(world, notifier)
+    assert len(notifier.notices) == 2
+    world.put("a.txt", "The first, changed.")
+    world.remove("b.bin")
+    tell(world, notifier)
+    assert [(it.object_key, it.news) for it in notifier.notices[2:]] == [("library/a.txt", "live/2")]
+
+
+def test_a_receiver_that_is_away_is_told_later_and_breaks_nothing(world: World) -> None:
+    class Away:
+        def notify(self, notice: Notice) -> None:
+            raise StoreUnavailableError
+
+    world.put("a.txt", "The first.")
+    tell(world, Away())
+    notifier = RecordingNotifier()
+    tell(world, notifier)
+    assert [it.state for it in notifier.notices] == ["live"]
+
+
+def test_what_another_worker_tells_of_is_left_to_it(world: World) -> None:
+    world.put("a.txt", "The first.")
+    world.registry.claim_lease(f"notices:{world.bot.bot_id}", uuid4(), 60)
+    notifier = RecordingNotifier()
+    tell(world, notifier)
+    assert notifier.notices == []

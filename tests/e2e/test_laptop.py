@@ -249,6 +249,32 @@ def test_other_hosts_and_origins_are_refused(laptop: Laptop) -> None:
     assert httpx2.get(f"{laptop.url}/bots", headers={"Origin": "http://evil.example"}).status_code == 403
 
 
+def test_metrics_of_every_process_are_shown_to_who_may_see_them(laptop: Laptop) -> None:
+    wait_for(lambda: len(laptop.json("documents", "list", "demo", "--in", "live")) == 4)
+    laptop.ask("How often should I oil the chain?", bot="demo")
+    wait_for(lambda: 'lockstep_flips_total{process="worker"}' in httpx2.get(f"{laptop.url}/metrics").text)
+    found = httpx2.get(f"{laptop.url}/metrics")
+    assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = dict(line.rsplit(" ", 1) for line in found.text.splitlines() if not line.startswith("#"))
+    assert float(lines['lockstep_query_seconds_count{process="gateway",operation="ask"}']) >= 1
+    assert float(lines['lockstep_documents{state="live"}']) >= 4
+    assert float(lines['lockstep_markers{state="pending_present"}']) == 0
+    assert float(lines["lockstep_snapshot_age_seconds"]) > 0
+    assert httpx2.get(f"{laptop.url}/metrics", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_what_is_live_can_be_exported(laptop: Laptop, tmp_path: Path) -> None:
+    wait_for(lambda: len(laptop.json("documents", "list", "demo", "--in", "live")) == 4)
+    out = tmp_path / "out"
+    (exported,) = laptop.json("export", "--bot", "demo", "--format", "csv", "--out", str(out), "--include-embeddings")
+    assert exported["records"]["pairs"] == (out / "demo" / "pairs.csv").read_text().count("demo,")
+    assert exported["records"]["embeddings"] == exported["records"]["sources"] > 0
+    assert "is there already" in laptop.run("export", "--out", str(out), expect=1)
+    assert "name either a folder with --out" in laptop.run("export", expect=2)
+    status = laptop.json("status")
+    assert status["last"].keys() == {"snapshot", "audit", "drill"}
+
+
 def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> None:
     assert f"already, at {laptop.url}" in laptop.run("up", "--port", str(free_port()), expect=1)
 
@@ -310,7 +336,7 @@ def test_without_an_instance_the_command_says_how_to_start_one(tmp_path: Path, m
     "command",
     [
         *("up", "ask", "search", "upload", "documents", "bots", "migrate", "sync", "backup", "restore"),
-        *("drill", "verify", "repair", "adopt", "status"),
+        *("drill", "verify", "repair", "adopt", "export", "status"),
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:

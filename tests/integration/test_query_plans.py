@@ -58,6 +58,7 @@ FRAGMENTS = {
     "document_status",
     "in_force",
     "live_membership",
+    "news",
     "other_collections",
     "pair_filter",
     "told_receipt",

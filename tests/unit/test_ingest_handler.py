@@ -18,6 +18,7 @@ from shared.aws import object_event
 from shared.domain import Collection, IndexRow, ObjectVersion, Vectors
 from shared.errors import LeasedError, ObjectChangedError, StoreUnavailableError
 from shared.settings import Settings
+from shared.telemetry import logger
 from shared.testing import InMemoryObjectStore, InMemoryVectorIndex
 from tests.worlds import World, memory_world
 
@@ -378,3 +379,29 @@ def test_an_object_in_decomposed_letters_is_looked_at_under_the_key_that_it_has(
     invoke(s3_event(key))
     assert bucket_of(world).looks == [key]
     assert is_live(world, name)
+
+
+def test_every_line_about_a_look_names_the_document_the_look_and_the_invocation(world: World) -> None:
+    seen: list[dict[str, Any]] = []
+    bucket_of(world).when_opened = lambda: seen.append(dict(logger().thread_safe_get_current_keys()))
+    write(world, "a.txt", "b.txt")
+    invoke(s3_event(world.key("a.txt"), world.key("b.txt")))
+    documents = [world.status(name) for name in ("a.txt", "b.txt")]
+    assert [keys["document_id"] for keys in seen] == [str(it.document_id) for it in documents if it]
+    assert [keys["epoch"] for keys in seen] == ["1", "1"]
+    assert len({keys["request_id"] for keys in seen}) == 1
+    assert logger().thread_safe_get_current_keys() == {}
+
+
+def test_metrics_go_out_when_the_invocation_ends_whatever_came_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wiring, "settings", lambda: SETTINGS.model_copy(update={"metrics": "emf"}))
+    write(world, "a.txt")
+    bucket_of(world).away.add(world.key("b.txt"))
+    with pytest.raises(StoreUnavailableError):
+        invoke(s3_event(world.key("b.txt")))
+    capsys.readouterr()
+    invoke(s3_event(world.key("a.txt")))
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["flips"] for record in records if "flips" in record] == [[1]]

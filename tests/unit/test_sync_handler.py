@@ -10,7 +10,7 @@ from functions.sync.bucket_scan import claim_bucket
 from functions.sync.handler import handler
 from shared import wiring
 from shared.errors import StoreUnavailableError
-from tests import api
+from shared.settings import Settings
 from tests.worlds import World, memory_world
 
 
@@ -35,12 +35,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "delivery_catalog": made.delivery,
         "reading": made.reading,
         "deletions": made.deletions,
-        "settings": api.settings(),
+        "operations": made.operations,
+        "ledger": made.ledger(),
         "index": made.index,
         "changes": made.changes,
         "embedders": made.embedders(),
         "bucket": made.objects,
         "hints": made.hints,
+        "settings": Settings.model_validate(dict.fromkeys(("postgres_url", "milvus_uri", "bucket_url"), "x://")),
     }
     for name, part in parts.items():
         monkeypatch.setattr(wiring, name, lambda part=part: part)

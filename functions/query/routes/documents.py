@@ -29,6 +29,7 @@ from shared.domain import Bot, DocumentStatus
 from shared.errors import InvalidInputError, TooLargeError
 from shared.keys import object_key, split_key
 from shared.steps import step
+from shared.telemetry import logger
 
 router = APIRouter(prefix="/bots/{bot}", tags=["documents"])
 
@@ -140,6 +141,7 @@ def delete_object(
     """Remove a document's object, and wait for what follows."""
     services.bucket().delete(status.object_key)
     step("delete.object-removed")
+    logger().info("object deleted", key=status.object_key, document_id=str(status.document_id))
     is_done = wait_until_gone(services.documents, bot, status, seconds=None if waits(bot, wait) else 0)
     if is_done:
         response.status_code = 200
@@ -174,6 +176,7 @@ def put_object(
         raise TooLargeError(TOO_LARGE)
     version = services.bucket().put(key, content, content_type=content_type)
     step("upload.object-written")
+    logger().info("object written", key=key, version=version.token)  # what ingest will name with the document's id
     found = wait_until_seen(services.documents, bot, version, seconds=None if waits(bot, wait) else 0)
     if found.is_done:
         response.status_code = 201

@@ -34,3 +34,19 @@ order by o.operation, o.subject;
 insert into outcomes (operation, subject, figures)
 values (:operation, :subject, cast(:figures as jsonb))
 on conflict (operation, subject) do update set figures = excluded.figures, finished_at = now();
+
+-- name: news
+-- A fragment, put in place of {news}: what there is to tell of the document d.
+d.state || '/' || case when d.state = 'live' then cast(d.live_generation as text)
+    else coalesce(d.seen_version, '') || '/' || d.last_generation end
+
+-- name: untold_documents
+select d.document_id, d.object_key, d.state, d.reason, d.seen_version as version, d.updated_at, {news} as news
+from documents d
+where d.bot_id = :bot_id and d.updated_at >= now() - make_interval(secs => :age_seconds)
+  and d.deleted_at is null and d.state in ('live', 'rejected', 'failed') and d.told is distinct from {news}
+order by d.updated_at, d.document_id
+limit :limit;
+
+-- name: mark_told
+update documents set told = :news where bot_id = :bot_id and document_id = :document_id;

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.domain import Gauges, Outcome
-from shared.testing.catalog.state import CatalogState, MarkerRow, atomic
+from shared.domain import Bot, Gauges, Notice, Outcome
+from shared.testing.catalog.state import CatalogState, DocumentRow, MarkerRow, atomic
 
 
 class InMemoryOperations:
@@ -45,6 +45,38 @@ class InMemoryOperations:
             for (operation, subject), outcome in sorted(self._state.outcomes.items())
             if operation != "audit" or subject in used
         ]
+
+    @atomic
+    def untold(self, bot: Bot, age_seconds: float, limit: int) -> list[Notice]:
+        since = datetime.now(UTC) - timedelta(seconds=age_seconds)
+        due = [
+            document
+            for document in self._state.rows(bot).documents.values()
+            if document.state in ("live", "rejected", "failed") and not document.tombstone_id
+            if document.updated_at >= since and document.told != _news_of(document)
+        ]
+        return [
+            Notice(
+                bot.slug,
+                document.document_id,
+                document.object_key,
+                document.state,
+                document.reason,
+                document.seen_version,
+                document.updated_at,
+                _news_of(document),
+            )
+            for document in sorted(due, key=lambda document: document.updated_at)[:limit]
+        ]
+
+    @atomic
+    def mark_told(self, bot: Bot, notice: Notice) -> None:
+        self._state.rows(bot).documents[notice.document_id].told = notice.news
+
+
+def _news_of(document: DocumentRow) -> str:
+    what = document.live if document.state == "live" else f"{document.seen_version or ''}/{document.last_generation}"
+    return f"{document.state}/{what}"
 
 
 def _state_of(marker: MarkerRow) -> str:

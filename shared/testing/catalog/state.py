@@ -52,6 +52,7 @@ class DocumentRow:
     building: int | None = None
     live: int | None = None
     tombstone_id: UUID | None = None
+    told: str | None = None
     generations: dict[int, GenerationRow] = field(default_factory=dict)
 
     @property
