@@ -203,14 +203,14 @@ class PostgresDelivery:
             if tx.row("lock_document", **key) is None:
                 return 0
             contents = tx.rows("unmarked_contents", **key, collection_id=collection_id)
-            minted = [_minted(bot, content) for content in contents]
-            rows = to_json(minted)
-            tx.execute("copy_passages", bot_id=bot.bot_id, rows=rows)
-            tx.execute("copy_sources", bot_id=bot.bot_id, rows=rows)
+            old_ids = [content["passage_id"] for content in contents]
+            rows = to_json([_minted(bot, content) for content in contents])
+            tx.execute("copy_passages", bot_id=bot.bot_id, passage_ids=old_ids, rows=rows)
+            tx.execute("copy_sources", bot_id=bot.bot_id, passage_ids=old_ids, rows=rows)
             tx.execute("insert_restored_markers", bot_id=bot.bot_id, collection_id=collection_id, rows=rows)
             tx.execute("replace_members", **key, rows=rows)
-            _drop_passages(tx, bot, [content["passage_id"] for content in contents])
-            return len(minted)
+            _drop_passages(tx, bot, old_ids)
+            return len(old_ids)
 
         return self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
 

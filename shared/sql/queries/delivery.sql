@@ -255,13 +255,15 @@ where p.bot_id = :bot_id and p.document_id = :document_id
 insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes)
 select :bot_id, r.passage_id, p.document_id, p.qa_id, p.since_generation, p.part, p.text, p.text_hash, p.related_nodes, p.lexemes
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
-join passages p on p.bot_id = :bot_id and p.passage_id = r.old_id;
+join passages p on p.passage_id = r.old_id
+where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]));
 
 -- name: copy_sources
 insert into document_sources (bot_id, passage_id, document_id, name, object_path, page, section, excerpt)
 select :bot_id, r.passage_id, s.document_id, s.name, s.object_path, s.page, s.section, s.excerpt
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
-join document_sources s on s.bot_id = :bot_id and s.passage_id = r.old_id;
+join document_sources s on s.passage_id = r.old_id
+where s.bot_id = :bot_id and s.passage_id = any(cast(:passage_ids as uuid[]));
 
 -- name: replace_members
 update membership m
