@@ -9,7 +9,6 @@ from typing import Any
 from crash.api import Api, answers_by_document
 from crash.texts import PAIRS, editions
 
-
 PAUSE_SECONDS = 0.01  # it shares the machine with the writers
 
 
