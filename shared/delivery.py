@@ -89,8 +89,10 @@ class Delivery:
         return self._incarnation(collection)
 
     def _incarnation(self, collection: Collection) -> UUID:
-        incarnation = self.index.incarnation(collection) or self.index.create(collection, uuid4())
-        if incarnation != collection.incarnation:
+        incarnation = self.index.incarnation(collection)
+        if incarnation is None or incarnation != collection.incarnation:
+            # Also one that is there: whoever created it may have died before it was indexed and loaded.
+            incarnation = self.index.create(collection, uuid4())
             self.registry.set_incarnation(collection, incarnation)
             step("delivery.incarnation-recorded")
         return incarnation

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymilvus import MilvusClient
 
 from crash.api import Api
 from crash.boundaries import ROOT, boundaries
@@ -26,6 +27,7 @@ from functions.query.app import create_app
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
 from shared.postgres import PostgresClient
+from shared.steps import listen
 from tests.api import services_of
 from tests.conftest import TEMPLATE
 from tests.worlds import World, real_world
@@ -220,3 +222,26 @@ def test_a_snapshot_that_is_not_as_its_manifest_says_is_reported(tmp_path: Path)
     assert "not as its manifest says" in next(snapshot_violations(tmp_path))
     (folder / "part").unlink()
     assert "not there" in next(snapshot_violations(tmp_path))
+
+
+def test_a_collection_that_was_left_without_its_indexes_gets_them(
+    catalog_url: str, milvus_server: EmbeddedMilvus
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(boundary: str) -> None:
+        if boundary == "collection.created":
+            raise Killed
+
+    with real_world(catalog_url, milvus_server.uri) as world:
+        world.objects.put(world.key(GUIDE), content(GUIDE, "1"))
+        listen(die)
+        with pytest.raises(Killed):
+            world.ingest(GUIDE)
+        listen(None)
+        index = MilvusClient(uri=milvus_server.uri)
+        assert index.list_indexes(world.bot.collection.name) == []
+        world.sync()
+        assert len(index.list_indexes(world.bot.collection.name)) == 3
+        index.close()
