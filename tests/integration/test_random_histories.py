@@ -70,7 +70,7 @@ def run(make: Callable[[], Histories], *, examples: int, rules: int) -> None:
 
 
 def test_no_history_of_the_twins_breaks_a_promise() -> None:
-    run(twins, examples=80, rules=40)
+    run(twins, examples=250, rules=50)
 
 
 def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus_server: EmbeddedMilvus) -> None:
@@ -92,5 +92,5 @@ def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus
                 )
             )
 
-        run(real, examples=5, rules=30)
+        run(real, examples=20, rules=40)
     observer.close()
