@@ -83,11 +83,13 @@ def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus
             world.objects, world.hints = InMemoryObjectStore(), RecordingHints()
             world.bot = world.register(next(slugs))
             claim_bucket(world.objects, world.registry.deployment_id())
+            checker = Checker(observer, api, world.bot.slug)
             return Histories(
                 Lab(
                     world,
                     observer.pass_time,
-                    lambda expected: Checker(observer, api, world.bot.slug).violations(expected),
+                    checker.violations,
+                    checker.stuck,
                     lambda: observer.erase_bot(world.bot.slug),
                 )
             )
