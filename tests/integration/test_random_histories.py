@@ -70,7 +70,7 @@ def run(make: Callable[[], Histories], *, examples: int, rules: int) -> None:
 
 
 def test_no_history_of_the_twins_breaks_a_promise() -> None:
-    run(twins, examples=80, rules=40)
+    run(twins, examples=250, rules=50)
 
 
 def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus_server: EmbeddedMilvus) -> None:
@@ -83,14 +83,16 @@ def test_no_history_of_the_real_stores_breaks_a_promise(catalog_url: str, milvus
             world.objects, world.hints = InMemoryObjectStore(), RecordingHints()
             world.bot = world.register(next(slugs))
             claim_bucket(world.objects, world.registry.deployment_id())
+            checker = Checker(observer, api, world.bot.slug)
             return Histories(
                 Lab(
                     world,
                     observer.pass_time,
-                    lambda expected: Checker(observer, api, world.bot.slug).violations(expected),
+                    checker.violations,
+                    checker.stuck,
                     lambda: observer.erase_bot(world.bot.slug),
                 )
             )
 
-        run(real, examples=5, rules=30)
+        run(real, examples=20, rules=40)
     observer.close()
