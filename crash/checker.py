@@ -166,6 +166,9 @@ class Checker:
 
     def _index(self) -> Iterator[str]:
         bot = self._observer.bot(self._slug)
+        for other in self._observer.sql("select name from collections where name <> :name", name=bot["collection"]):
+            if left := self._observer.rows(other["name"], bot["bot_id"]):
+                yield f"{other['name']} still holds {len(left)} rows of the bot"
         rows = self._observer.rows(bot["collection"], bot["bot_id"])
         markers = self._observer.sql(
             "select * from markers where bot_id = :bot_id and wanted = 'present' and state = 'delivered'",
@@ -185,7 +188,8 @@ class Checker:
     # Answers
 
     def _answers(self, expected: Expected) -> Iterator[str]:
-        documents = self._api.documents(self._slug) or {}
+        found_documents = self._api.documents(self._slug) or {}
+        documents = {name: told for name, told in found_documents.items() if not name.startswith(".")}  # no corrections
         for name in expected.keys() - documents.keys():
             yield f"{name} was lost"
         for name in documents.keys() - expected.keys():
@@ -207,11 +211,11 @@ class Checker:
 
 def snapshot_violations(folder: Path) -> Iterator[str]:
     """What is wrong with the snapshots in a folder: a manifest that names what is not there, or is not as it says."""
-    for manifest in sorted(folder.glob("snapshots/*/manifest.json")):
+    for manifest in sorted(folder.glob("snapshots/*.json")):
         for part in _parts(json.loads(manifest.read_text("utf-8"))):
             path = folder / part["key"]
             if not path.exists():
-                yield f"{manifest.parent.name} names {part['key']}, which is not there"
+                yield f"{manifest.stem} names {part['key']}, which is not there"
             elif hashlib.sha256(path.read_bytes()).hexdigest() != part["sha256"]:
                 yield f"{part['key']} is not as its manifest says"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from crash.faults import Fate, FaultyPostgres, RefusingEmbedder, faulty
+from functions.backup import snapshot
 from functions.ingest import pipeline
 from functions.sync.bucket_scan import claim_bucket
 from infra.local.milvus import EmbeddedMilvus
@@ -26,6 +27,8 @@ from shared.testing import HashingEmbedder
 
 PART_PAIRS = 3  # of a document's six, so that it takes two transactions
 BATCH = 2  # … and three deliveries
+OBJECTS_AT_ONCE = 1  # of a snapshot, between two notes of how far it is
+NEXT = HashingEmbedder(revision="2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Deployment:
                 "LOCKSTEP_INDEX_PROFILE": "small",
                 "LOCKSTEP_BUCKET_URL": self.bucket.as_uri(),
                 "LOCKSTEP_BACKUP_URL": self.backups.as_uri(),
+                "LOCKSTEP_BACKUP_MINIMUM": "1",
+                "LOCKSTEP_NEXT_MODEL_PATH": self.root,  # no model is read from there: both embedders are given
             }
         )
 
@@ -71,12 +76,14 @@ class Deployment:
         wiring.backups.use(faulty(wiring.open_store(str(settings.backup_url)), "bucket", fate))
         embedder = HashingEmbedder()
         wiring.embedder.use(cast(Embedder, RefusingEmbedder(embedder)) if is_poisoned else embedder)
+        wiring.next_embedder.use(NEXT)
 
 
 def shrink() -> None:
     """Make batches so small that a document of a few pairs takes several."""
     pipeline.PART_PAIRS = PART_PAIRS
     delivery.BATCH = BATCH
+    snapshot.OBJECTS_AT_ONCE = OBJECTS_AT_ONCE
     folder.SETTLE_SECONDS = 0.0  # here, nobody writes a file bit by bit
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from crash.api import Api
+from crash.api import Api, answers_by_document
 from crash.checker import Checker, Expected, snapshot_violations
 from crash.deployment import Deployment
 from crash.faults import AT_START
 from crash.observer import Observer
 from crash.reader import Reader
-from crash.texts import content, edition_of
+from crash.texts import content, edition_of, editions
 from crash.worker import Job, Order, do
 from crash.zygote import Zygote
 
@@ -96,9 +96,26 @@ class History:
 
     def remove(self, name: str = GUIDE) -> None:
         """Delete a document with the API, which removes its object."""
-        document_id = (self.lab.api.documents(self.slug) or {})[name]["document_id"]
-        self.expect(202, "DELETE", f"/bots/{self.slug}/documents/{document_id}?wait=false")
+        status, answer = self.lab.api.send("DELETE", f"/bots/{self.slug}{self.path_of(name)}?wait=false")
+        if status not in (200, 202):
+            raise RuntimeError(f"DELETE {name} was answered with {status}: {answer}")
         self.forget(name)
+
+    def path_of(self, name: str = GUIDE) -> str:
+        """Where the API has that document."""
+        return f"/documents/{(self.lab.api.documents(self.slug) or {})[name]['document_id']}"
+
+    def path_of_pair(self, topic: int) -> str:
+        """Where the API has the pair of the guide on that topic."""
+        _, found = self.lab.api.search(self.slug, f"What does {GUIDE} say on topic {topic}?")
+        of_guide = [hit for hit in found["hits"] if hit["source"]["object_path"] == GUIDE]
+        return next(f"/pairs/{hit['qa_id']}" for hit in of_guide if hit["external_id"] == str(topic))
+
+    def answered_edition(self, name: str = GUIDE) -> str:
+        """The edition that answers now."""
+        _, found = self.lab.api.search(self.slug, f"What does {name} say on the topic?")
+        (edition,) = editions(answers_by_document(found)[name])
+        return edition
 
     def forget(self, name: str) -> None:
         """The object is gone."""
@@ -170,8 +187,8 @@ class History:
     def _in_bucket(self) -> dict[str, str]:
         """The edition of each object that is there, whoever put it there."""
         folder = self.lab.deployment.bucket / self.slug
-        files = [path for path in folder.iterdir() if path.name not in self.answering] if folder.exists() else []
-        return {path.name: edition_of(path.read_bytes()) for path in files}
+        files = [path for path in folder.iterdir() if path.is_file()] if folder.exists() else []
+        return {path.name: edition_of(path.read_bytes()) for path in files if path.name not in self.answering}
 
     def _lost(self) -> Iterator[str]:
         """What was acknowledged and is no longer in the bucket as it was written."""
@@ -195,7 +212,7 @@ class History:
         self.expect(201, "POST", "/bots", {"slug": self.slug})
         scenario.prepare(self)
         self.lab.queue.take()
-        reader = Reader(self.lab.reading, self.slug)
+        reader = Reader(self.lab.reading, self.slug, lacks_pairs=scenario.lacks_pairs)
         reader.start()
         try:
             steps, how_it_ended = self._interrupt(scenario, fault, boundary, passing)

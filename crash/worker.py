@@ -17,6 +17,7 @@ from functions.backup import handler as backup
 from functions.backup.build import build_restore
 from functions.ingest import handler as ingest
 from functions.sync import handler as sync
+from functions.sync.reembed import Reembed
 from infra.local.worker import Context
 from shared import wiring
 from shared.aws import object_event
@@ -91,15 +92,40 @@ def do(job: Job) -> Any:
             return sync.handler({"source": "timer"}, _context(job))
         case "backup":
             return backup.handler({"source": "timer"}, _context(job))
+        case "drill":
+            return backup.handler({"task": "drill"}, _context(job))
         case "restore":
-            restore = build_restore(wiring.backups(), report=lambda message: None)
+            restore = build_restore(wiring.backups(), report=_silent)
             return restore.run(read_manifest(wiring.backups()), [job["bot"]])
+        case "discard":
+            return build_restore(wiring.backups(), report=_silent).discard(job["bot"])
+        case "reembed":
+            return _reembed(job["bot"])
         case "request":
-            return Api().send(job["method"], job["path"])
+            return Api().send(job["method"], job["path"], job.get("body"))
         case "put":
             return Api().put(job["bot"], job["name"], content(job["name"], job["edition"]))
         case unknown:
             raise ValueError(f"{unknown!r} is not a job")
+
+
+def _reembed(slug: str) -> bool:
+    registry, embedder = wiring.registry(), wiring.next_embedder()
+    collection = registry.ensure_collection(embedder.model, metric="COSINE", index_type="FLAT", index_params={})
+    change = Reembed(
+        registry=registry,
+        changes=wiring.changes(),
+        catalog=wiring.delivery_catalog(),
+        index=wiring.index(),
+        embedder=embedder,
+        hints=wiring.hints(),
+        report=_silent,
+    )
+    return change.move(registry.bot(slug), collection)
+
+
+def _silent(message: str) -> None:
+    """Nobody watches."""
 
 
 def _context(job: Job) -> Context:

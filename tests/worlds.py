@@ -37,6 +37,7 @@ from shared.ports import (
     VectorIndex,
 )
 from shared.postgres import PostgresClient
+from shared.settings import Settings
 from shared.testing import (
     HashingEmbedder,
     InMemoryCatalog,
@@ -194,6 +195,25 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]
     client.close()
+
+
+def wired(world: World) -> dict[str, object]:
+    """What takes the place of each part that the composition root builds, by the part's name there."""
+    return {
+        "settings": Settings.model_validate(dict.fromkeys(("postgres_url", "milvus_uri", "bucket_url"), "x://")),
+        "registry": world.registry,
+        "documents": world.documents,
+        "delivery_catalog": world.delivery,
+        "reading": world.reading,
+        "changes": world.changes,
+        "deletions": world.deletions,
+        "operations": world.operations,
+        "index": world.index,
+        "embedders": world.embedders(),
+        "bucket": world.objects,
+        "ledger": world.ledger(),
+        "hints": world.hints,
+    }
 
 
 def unknown_bot(world: World) -> Bot:

@@ -94,6 +94,7 @@ class Sync:
                 is_finished &= self._survives(bot, self.deliver)
         for bot in bots:
             is_finished &= self._survives(bot, self._scan)
+            is_finished &= self._survives(bot, self._forget_logs)
         return is_finished
 
     def comparer(self) -> Comparer:
@@ -139,15 +140,15 @@ class Sync:
     def _deliver(self, bot: Bot) -> bool:
         self._reopen_unproven(bot)
         with closing(LostVectors(bot, self.backups)) as lost_vectors:
-            return self._deliver_all(bot, self._delivery(bot, lost_vectors.known_vectors))
+            return self._deliver_all(bot, lost_vectors.known_vectors)
 
-    def _deliver_all(self, bot: Bot, delivery: Delivery) -> bool:
+    def _deliver_all(self, bot: Bot, known_vectors: KnownVectors) -> bool:
         delivered: set[UUID] = set()
         while self.time_left() > RESERVE_SECONDS:
             unfinished = set(self.catalog.unfinished_documents(bot, len(delivered) + DOCUMENTS_AT_ONCE)) - delivered
             if not unfinished:
                 return not delivered or not self.catalog.unfinished(bot, sorted(delivered))
-            delivery.run(bot, sorted(unfinished))
+            self._delivery(bot, known_vectors).run(bot, sorted(unfinished))
             delivered |= unfinished
         return False
 

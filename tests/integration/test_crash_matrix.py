@@ -212,11 +212,12 @@ def test_the_reader_reports_a_mixture_a_gap_and_what_was_deleted() -> None:
 
 
 def test_a_snapshot_that_is_not_as_its_manifest_says_is_reported(tmp_path: Path) -> None:
-    folder = tmp_path / "snapshots" / "one"
+    folder = tmp_path / "parts" / "one"
     folder.mkdir(parents=True)
+    (tmp_path / "snapshots").mkdir()
     (folder / "part").write_bytes(b"rows")
-    part = {"key": "snapshots/one/part", "sha256": sha256(b"rows").hexdigest()}
-    (folder / "manifest.json").write_text(json.dumps({"bots": [{"parts": [part]}]}))
+    part = {"key": "parts/one/part", "sha256": sha256(b"rows").hexdigest()}
+    (tmp_path / "snapshots" / "one.json").write_text(json.dumps({"bots": [{"parts": [part]}]}))
     assert list(snapshot_violations(tmp_path)) == []
     (folder / "part").write_bytes(b"other rows")
     assert "not as its manifest says" in next(snapshot_violations(tmp_path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,7 +16,7 @@ from shared import wiring
 from shared.domain import IndexRow, Vectors
 from shared.errors import LockstepError, StoreUnavailableError
 from shared.testing import InMemoryObjectStore, InMemoryVectorIndex
-from tests.worlds import World, memory_world
+from tests.worlds import World, memory_world, wired
 
 Run = Callable[..., Result]
 
@@ -26,17 +25,7 @@ Run = Callable[..., Result]
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = memory_world()
     claim_bucket(made.objects, made.registry.deployment_id())
-    parts: dict[str, Any] = {
-        "registry": made.registry,
-        "documents": made.documents,
-        "delivery_catalog": made.delivery,
-        "reading": made.reading,
-        "index": made.index,
-        "embedder": made.embedder,
-        "bucket": made.objects,
-        "hints": made.hints,
-    }
-    for name, part in parts.items():
+    for name, part in wired(made).items():
         monkeypatch.setattr(wiring, name, lambda part=part: part)
     monkeypatch.setattr(drift, "use_stores", lambda state: None)
     for number in range(5):
@@ -77,7 +66,7 @@ def test_stores_that_agree_end_with_0_and_a_checksum(run: Run) -> None:
 def test_drift_ends_with_1_and_is_counted(run: Run, world: World) -> None:
     damage(world)
     done = run("verify", "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 1, done.output
     (report,) = json.loads(done.stdout)["bots"]
     assert (report["missing"], report["orphaned"], report["intact"]) == (1, 1, 4)
     assert "library" in run("verify").stdout
@@ -112,7 +101,7 @@ def test_what_is_left_of_a_deleted_bot_is_named(run: Run, world: World) -> None:
     world.registry.delete_bot("gone")
     world.registry.drop_bot(other)
     done = run("verify", "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 1, done.output
     assert {report["bot"]: report["orphaned"] for report in json.loads(done.stdout)["bots"]} == {
         "library": 0,
         "gone": 1,

@@ -10,8 +10,7 @@ from functions.sync.bucket_scan import claim_bucket
 from functions.sync.handler import handler
 from shared import wiring
 from shared.errors import StoreUnavailableError
-from shared.settings import Settings
-from tests.worlds import World, memory_world
+from tests.worlds import World, memory_world, wired
 
 
 class Invocation:
@@ -29,22 +28,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Twins in place of everything that the composition root builds, with a document that waits for delivery."""
     made = memory_world()
     claim_bucket(made.objects, made.registry.deployment_id())
-    parts: dict[str, Any] = {
-        "registry": made.registry,
-        "documents": made.documents,
-        "delivery_catalog": made.delivery,
-        "reading": made.reading,
-        "deletions": made.deletions,
-        "operations": made.operations,
-        "ledger": made.ledger(),
-        "index": made.index,
-        "changes": made.changes,
-        "embedders": made.embedders(),
-        "bucket": made.objects,
-        "hints": made.hints,
-        "settings": Settings.model_validate(dict.fromkeys(("postgres_url", "milvus_uri", "bucket_url"), "x://")),
-    }
-    for name, part in parts.items():
+    for name, part in wired(made).items():
         monkeypatch.setattr(wiring, name, lambda part=part: part)
     made.objects.put(made.key("a.txt"), b"This is a.txt.")
     made.look("a.txt")

@@ -202,7 +202,8 @@ class InMemoryDelivery:
 
     @atomic
     def known_passages(self, bot: Bot) -> int:
-        return sum(marker.state != "delivered" for marker in self._state.rows(bot).markers_in(bot.collection).values())
+        markers = self._state.bots[bot.bot_id].markers_in(bot.collection)  # also of a bot that is gone
+        return sum(marker.state != "delivered" for marker in markers.values())
 
     @atomic
     def flip(self, bot: Bot, document_id: UUID) -> bool:
