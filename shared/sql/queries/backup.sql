@@ -213,8 +213,8 @@ select bot_id, slug from bots where state = 'restoring' order by slug;
 
 -- name: restored_counts
 -- What there is of a restored bot, by table.
-select (select count(*) from documents where bot_id = :bot_id and live_generation is not null) as documents,
-       (select count(*) from generations where bot_id = :bot_id and state = 'live') as generations,
+select (select count(*) from documents where bot_id = :bot_id) as documents,
+       (select count(*) from generations where bot_id = :bot_id) as generations,
        (select count(*) from qa_pairs where bot_id = :bot_id) as qa_pairs,
        (select count(*) from passages where bot_id = :bot_id) as passages,
        (select count(*) from document_sources where bot_id = :bot_id) as document_sources,
