@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LEASES_END_SECONDS = 150.0  # longer than any lease, shorter than a function lives
 ALL_DEAD_SECONDS = 3_600.0  # no function that was alive is alive any more
-ROUNDS_WHILE_STALLED = 6
+ROUNDS_WHILE_STALLED = 3
 MAX_ROUNDS = 20
 GUIDE, NEIGHBOUR = "guide.jsonl", "neighbour.jsonl"
 
@@ -250,6 +250,8 @@ class History:
         """While a worker stalls its lease ends, others take over, and the world goes on."""
         if not self.is_deleted and fault == "stall-replaced":
             self.write(GUIDE, "while it stalled")
+            self.run_timers(rounds=ROUNDS_WHILE_STALLED, seconds=LEASES_END_SECONDS)
+            self.write(GUIDE, "once more")  # so that what the worker holds is neither live nor kept when it goes on
         elif not self.is_deleted and fault == "stall-removed" and GUIDE in self.written:
             (Path(self.lab.deployment.bucket) / self.slug / GUIDE).unlink(missing_ok=True)
             self.forget(GUIDE)

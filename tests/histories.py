@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from crash.faults import CALLS, Fate, FaultyPort
 from crash.reader import violations_of
@@ -143,6 +143,7 @@ class Lab:
     pass_time: Callable[[float], None]
     check: Callable[[Mapping[str, str]], list[str]] = field(default=lambda expected: [])
     stuck: Callable[[], list[str]] = list  # what the timers must still come to
+    always: Callable[[], None] = lambda: None  # raises AssertionError for what must not be at any moment
     close: Callable[[], None] = lambda: None
 
 
@@ -159,13 +160,22 @@ class Histories(RuleBasedStateMachine):
 
     # The bucket
 
+    @initialize()
+    def begin_with_what_is_live(self) -> None:
+        for name in NAMES:
+            self.world.put(name, content(name, "0"))
+
     @rule(name=st.sampled_from(NAMES))
     def write(self, name: str) -> None:
         self.world.objects.put(self.world.key(name), content(name, str(next(self.editions))))
 
-    @rule(name=st.sampled_from(NAMES), edition=st.integers(1, 3))
-    def write_as_before(self, name: str, edition: int) -> None:
-        self.world.objects.put(self.world.key(name), content(name, str(edition)))
+    @precondition(lambda self: len(self.workers) < 3)
+    @rule(name=st.sampled_from(NAMES), calls=st.integers(0, 40))
+    def update(self, name: str, calls: int) -> None:
+        self.write(name)
+        self.workers.append(Process(self.world, tell_of(name)))
+        self.workers[-1].advance(calls)
+        self._forget_ended()
 
     @rule(name=st.sampled_from(NAMES))
     def write_nonsense(self, name: str) -> None:
@@ -176,6 +186,18 @@ class Histories(RuleBasedStateMachine):
         self.world.objects.delete(self.world.key(name))
 
     # Workers
+
+    @rule(name=st.sampled_from(NAMES), calls=st.integers(1, 40))
+    def stall(self, name: str, calls: int) -> None:
+        """A worker stalls until others have gone on, and then goes on itself."""
+        self.write(name)
+        stalled = Process(self.world, tell_of(name))
+        stalled.advance(calls)
+        self._pass_time(LEASES_END_SECONDS)
+        self.write(name)
+        Process(self.world, tell_of(name)).finish()
+        self.lab.always()
+        stalled.finish()
 
     @precondition(lambda self: len(self.workers) < 3)
     @rule(names=st.permutations(NAMES), how_many=st.integers(1, 2), budget=st.sampled_from((10_000, 12, 25)))
@@ -220,6 +242,10 @@ class Histories(RuleBasedStateMachine):
                 worker.kill()
         self._forget_ended()
 
+    @invariant()
+    def holds_at_every_moment(self) -> None:
+        self.lab.always()
+
     # Readers
 
     @precondition(lambda self: len(self.readers) < 2)
@@ -231,6 +257,17 @@ class Histories(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1), calls=st.integers(1, 6))
     def go_on_reading(self, which: int, calls: int) -> None:
         self.readers[which % len(self.readers)].advance(calls)
+        self._forget_ended()
+
+    @precondition(lambda self: self.workers)
+    @rule(which=st.integers(0, 2), before=st.integers(1, 6), meanwhile=st.integers(5, 40))
+    def read_meanwhile(self, which: int, before: int, meanwhile: int) -> None:
+        """A reader that is overtaken by a writer."""
+        reader = Process(self.world, self._read)
+        self.readers.append(reader)
+        reader.advance(before)
+        self.workers[which % len(self.workers)].advance(meanwhile)
+        reader.finish()
         self._forget_ended()
 
     def _read(self, world: World) -> list[str]:
