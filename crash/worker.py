@@ -111,6 +111,8 @@ def do(job: Job) -> Any:
 
 def _reembed(slug: str) -> bool:
     registry, embedder = wiring.registry(), wiring.next_embedder()
+    if registry.bot(slug).collection.is_of(embedder.model):
+        return True
     collection = registry.ensure_collection(embedder.model, metric="COSINE", index_type="FLAT", index_params={})
     change = Reembed(
         registry=registry,

@@ -99,7 +99,7 @@ def test_a_plan_changes_nothing_and_names_what_is_in_the_way(deployments: Deploy
         restoring.check_parts(manifest.bots[0])
 
 
-def test_what_is_not_what_was_saved_never_answers_and_can_be_discarded(
+def test_what_is_not_what_was_saved_is_not_kept_and_what_was_broken_off_can_be_discarded(
     deployments: Deployments, source: Deployment
 ) -> None:
     manifest = source.snapshot()
@@ -108,6 +108,10 @@ def test_what_is_not_what_was_saved_never_answers_and_can_be_discarded(
     target = deployments.empty()
     with pytest.raises(LockstepError, match="29 relations instead of 30"):
         target.restore(wrong)
+    assert [target.count(table) for table in TABLES] == [0] * len(TABLES)
+    kill_at("restore.rows-copied")
+    with pytest.raises(KilledError):
+        target.restore(manifest)
     assert target.world.registry.bots() == []
     second = source.snapshot()
     with pytest.raises(ConflictError, match="lockstep restore --discard library"):

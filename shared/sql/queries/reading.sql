@@ -137,8 +137,8 @@ select document_id from documents
 where bot_id = :bot_id and corrects_document = any(cast(:document_ids as uuid[]));
 
 -- name: superseded
--- Documents that are live with one of these pairs, of which none of these passages is live: a newer generation has what
--- an older one was found by.
+-- Documents that are live with one of these pairs, of which none of these passages is live: a newer generation, or a
+-- correction, has what an older one was found by.
 select distinct found.document_id
 from (
     select p.document_id, p.qa_id, bool_or(p.passage_id = any(cast(:passage_ids as uuid[]))) as was_found
@@ -148,6 +148,16 @@ from (
         and m.generation = d.live_generation and m.passage_id = p.passage_id
     where p.bot_id = :bot_id and p.qa_id = any(cast(:qa_ids as uuid[]))
     group by p.document_id, p.qa_id
+    union all
+    select d.document_id, d.corrects, bool_or(p.passage_id = any(cast(:passage_ids as uuid[])))
+    from documents d
+    join membership m on m.bot_id = :bot_id and m.document_id = d.document_id and m.generation = d.live_generation
+    join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id
+    join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
+        and q.is_active
+    where d.bot_id = :bot_id and d.corrects = any(cast(:qa_ids as uuid[])) and d.deleted_at is null
+      and {corrected_is_live}
+    group by d.document_id, d.corrects
 ) as found
 where not found.was_found;
 

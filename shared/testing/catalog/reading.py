@@ -58,10 +58,14 @@ class InMemoryReading:
 
     @atomic
     def superseded(self, bot: Bot, found: Mapping[UUID, UUID]) -> set[UUID]:
-        pairs = set(found.values())
-        live = [row for row in live_passages(self._state.bots[bot.bot_id]) if row.pair.qa_id in pairs]
-        was_found = {row.pair.qa_id for row in live if row.staged.passage.passage_id in found}
-        return {row.document_id for row in live if row.pair.qa_id not in was_found}
+        rows, pairs = self._state.bots[bot.bot_id], set(found.values())
+        live = {row.staged.passage.passage_id: (row, row.pair.qa_id) for row in live_passages(rows)}
+        for passage_id, row in ((row.staged.passage.passage_id, row) for row in _alive(rows)):
+            if corrects := rows.documents[row.document_id].corrects:
+                live[passage_id] = row, corrects.pair.qa_id
+        spoken_for = {(row.document_id, qa_id) for passage_id, (row, qa_id) in live.items() if passage_id in found}
+        asked = {(row.document_id, qa_id) for row, qa_id in live.values() if qa_id in pairs}
+        return {document_id for document_id, _ in asked - spoken_for}
 
     @atomic
     def corrections_of(self, bot: Bot, document_ids: Sequence[UUID]) -> set[UUID]:
