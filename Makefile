@@ -23,7 +23,7 @@ up: $(VENV)/laptop.stamp ## Install what a laptop needs, then run everything unt
 	@$(BIN)/lockstep up $(ARGS)
 
 test: $(VENV)/test.stamp ## Run all tests (ARGS="-k name")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp ## Lint, check types and imports
 	$(BIN)/ruff check .

@@ -90,6 +90,8 @@ class Observer:
 
     def erase_bot(self, slug: str) -> None:
         """Remove every trace of a bot from both stores: there was never one."""
+        if not self.sql("select from bots where slug = :slug", slug=slug):
+            return  # a restore of it was given up
         bot = self.bot(slug)
         partitions = self.sql(
             "select oid::regclass::text as name from pg_class where relkind = 'r' and right(relname, 33) = :suffix",

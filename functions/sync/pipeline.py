@@ -211,9 +211,9 @@ class Sync:
     def _forget_logs(self, bot: Bot) -> bool:
         while self.time_left() > RESERVE_SECONDS:
             forgotten = self.reading.forget_logs(bot, days=self.log_retention_days, limit=LOGS_AT_ONCE)
+            step("delete.old-logs-forgotten")
             if forgotten < LOGS_AT_ONCE:
                 return True
-            step("delete.old-logs-forgotten")
         return False
 
     def _remove_bot(self, bot: Bot) -> bool:
