@@ -59,7 +59,8 @@ def _trials(scenario: Scenario, passed: Counter[str], new: set[str], options: ar
     if options.undisturbed:
         return
     for step, times in passed.items():
-        if options.step not in (None, step) or (options.short and step not in new):
+        is_tried_before = step not in new and not options.every and options.scenario is None
+        if options.step not in (None, step) or is_tried_before:
             continue
         for fault in FAULTS:
             if options.fault not in (None, fault) or (options.short and fault != "kill"):
@@ -114,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fault", choices=FAULTS, help="this fault only")
     parser.add_argument("--undisturbed", action="store_true", help="no fault at all")
     parser.add_argument("--short", action="store_true", help="one kill per boundary")
+    parser.add_argument(
+        "--every",
+        action="store_true",
+        help="every boundary in every operation that passes it, not only in the first: hours",
+    )
     return parser
 
 
