@@ -107,5 +107,6 @@ class Observer:
                 self._catalog.run(f"delete from {table} where bot_id = :bot_id", **bot_id)
         self._catalog.run("delete from claims where name like :name", name=f"%{bot['bot_id']}%")
         self._catalog.run("delete from bots where bot_id = :bot_id", **bot_id)
-        if rows := self.rows(bot["collection"], bot["bot_id"]):
-            self.delete_rows(bot["collection"], list(rows))
+        for collection in self.sql("select name from collections"):  # it may have been on its way from one to another
+            if rows := self.rows(collection["name"], bot["bot_id"]):
+                self.delete_rows(collection["name"], list(rows))

@@ -166,6 +166,12 @@ def _lost_and_saved(history: History) -> None:
     history.lab.observer.erase_bot(history.slug)
 
 
+def _all_lost(history: History) -> None:
+    """Its objects are gone as well."""
+    _lost_and_saved(history)
+    shutil.rmtree(history.lab.deployment.bucket / history.slug)
+
+
 def _restore_was_broken_off(history: History) -> None:
     """Its rows are there, and it answers nothing."""
     _lost_and_saved(history)
@@ -420,6 +426,7 @@ SCENARIOS = (
     Scenario("snapshot", _never_saved, lambda h: [{"kind": "backup"}], _back_up_again),
     Scenario("second-snapshot", _saved_long_ago, lambda h: [{"kind": "backup"}], _back_up_again),
     Scenario("restore", _lost_and_saved, lambda h: [{"kind": "restore", "bot": h.slug}], _restore),
+    Scenario("restore-all", _all_lost, lambda h: [{"kind": "restore", "bot": h.slug}], _restore),
     Scenario("discard", _restore_was_broken_off, lambda h: [{"kind": "discard", "bot": h.slug}], _discard),
     Scenario("drill", _saved, lambda h: [{"kind": "drill"}], _drill_again),
     Scenario("audit", _drifted, lambda h: [SYNC], _audit_again),

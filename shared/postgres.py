@@ -99,6 +99,7 @@ class PostgresClient:
         self._circuit = Circuit("catalog")
         self._lock = threading.Lock()
         self._idle: list[tuple[Connection, float]] = []
+        self._closings = 0
         self.connections = 0  # how many were opened so far
 
     def transact(
@@ -161,14 +162,16 @@ class PostgresClient:
         call_with_retries(self._circuit, attempt, attempts=1)
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections that are not in use now, and those that are as soon as they are not."""
         with self._lock:
             idle, self._idle = self._idle, []
+            self._closings += 1
         for connection, _ in idle:
             _close(connection)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
+        closings = self._closings
         connection = self._take() or self._connect()
         try:
             yield connection
@@ -179,14 +182,14 @@ class PostgresClient:
                 if isinstance(translated, StoreUnavailableError):
                     self.close()  # the idle ones went to the same server, and are as dead
             else:
-                self._give_back(connection)
+                self._give_back(connection, closings)
             if translated is error:
                 raise
             raise translated from error
         except BaseException:  # interrupted in the middle of an exchange: the connection's state is unknown
             _close(connection)
             raise
-        self._give_back(connection)
+        self._give_back(connection, closings)
 
     def _take(self) -> Connection | None:
         while True:
@@ -198,9 +201,12 @@ class PostgresClient:
                 return connection
             _close(connection)
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection, closings: int) -> None:
         with self._lock:
-            self._idle.append((connection, time.monotonic()))
+            if closings == self._closings:
+                self._idle.append((connection, time.monotonic()))
+                return
+        _close(connection)
 
     def _connect(self) -> Connection:
         from pg8000.native import Connection

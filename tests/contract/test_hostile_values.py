@@ -98,6 +98,12 @@ def test_a_transaction_that_a_surprise_ends_changes_nothing_and_disturbs_nobody(
     assert client.transact(lambda tx: tx.value("ping")) == 1
 
 
+def test_a_connection_that_is_in_use_while_the_others_are_closed_is_not_used_again(client: PostgresClient) -> None:
+    client.transact(lambda tx: client.close())
+    assert client.transact(lambda tx: tx.value("ping")) == 1
+    assert client.connections == 2
+
+
 # Through the API
 
 

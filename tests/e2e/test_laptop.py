@@ -252,14 +252,19 @@ def test_other_hosts_and_origins_are_refused(laptop: Laptop) -> None:
 def test_metrics_of_every_process_are_shown_to_who_may_see_them(laptop: Laptop) -> None:
     wait_for(lambda: len(laptop.json("documents", "list", "demo", "--in", "live")) == 4)
     laptop.ask("How often should I oil the chain?", bot="demo")
-    wait_for(lambda: 'lockstep_flips_total{process="worker"}' in httpx2.get(f"{laptop.url}/metrics").text)
-    found = httpx2.get(f"{laptop.url}/metrics")
-    assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
-    lines = dict(line.rsplit(" ", 1) for line in found.text.splitlines() if not line.startswith("#"))
-    assert float(lines['lockstep_query_seconds_count{process="gateway",operation="ask"}']) >= 1
-    assert float(lines['lockstep_documents{state="live"}']) >= 4
-    assert float(lines['lockstep_markers{state="pending_present"}']) == 0
-    assert float(lines["lockstep_snapshot_age_seconds"]) > 0
+
+    def metrics() -> dict[str, float]:
+        found = httpx2.get(f"{laptop.url}/metrics")
+        assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
+        lines = (line.rsplit(" ", 1) for line in found.text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+    wait_for(lambda: 'lockstep_flips_total{process="worker"}' in metrics())
+    wait_for(lambda: metrics()['lockstep_markers{state="pending_present"}'] == 0)  # also of what others are uploading
+    lines = metrics()
+    assert lines['lockstep_query_seconds_count{process="gateway",operation="ask"}'] >= 1
+    assert lines['lockstep_documents{state="live"}'] >= 4
+    assert lines["lockstep_snapshot_age_seconds"] > 0
     assert httpx2.get(f"{laptop.url}/metrics", headers={"Host": "evil.example"}).status_code == 421
 
 
