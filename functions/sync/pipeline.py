@@ -80,8 +80,9 @@ class Sync:
         current = {bot.bot_id for bot in self.registry.bots() if self._survives(bot, self._catch_up)}
         for bot in self.registry.deleting_bots():
             is_finished &= self._survives(bot, self._remove_bot)
-        bots = [bot for bot in self.registry.bots() if bot.bot_id in current]
-        is_finished &= len(bots) == len(self.registry.bots())
+        active = self.registry.bots()
+        bots = [bot for bot in active if bot.bot_id in current]
+        is_finished &= len(bots) == len(active)
         for bot in bots:
             is_finished &= self._survives(bot, self.deliver)
             is_finished &= self._survives(bot, self._remove_abandoned_corrections)

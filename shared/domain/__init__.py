@@ -1,0 +1,81 @@
+"""The words of the design as frozen values. Nothing here knows a vendor, a clock or a network."""
+
+from typing import TYPE_CHECKING
+
+from shared.domain.audit import KEY_SPACE, Drift, KeyRange, MarkerState, ProvenMarker, StoredRow
+from shared.domain.bots import Bot, BotSettings, Collection, EmbedderModel
+from shared.domain.content import (
+    VECTOR_FIELDS,
+    Accepted,
+    EmbeddableText,
+    IndexRow,
+    Metadata,
+    OwnPair,
+    Pair,
+    Passage,
+    Relation,
+    Source,
+    StagedPair,
+    StagedPassage,
+    Vectors,
+)
+from shared.domain.deletes import Buried, Deletion, LivePair
+from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_none
+from shared.domain.markers import ChangeProgress, Claim, Marker, Proof, Wanted
+from shared.domain.objects import ObjectVersion, Observation, SeenObject
+from shared.domain.operating import DocumentStatus, Gauges, GenerationStatus, Notice, Outcome, Reopened
+from shared.domain.questions import Candidate, Evidence, Filter, QueryLog
+
+if TYPE_CHECKING:
+    from shared.domain.content import Vector as Vector
+
+__all__ = [
+    "KEY_SPACE",
+    "VECTOR_FIELDS",
+    "Accepted",
+    "Bot",
+    "BotSettings",
+    "Buried",
+    "Candidate",
+    "ChangeProgress",
+    "Claim",
+    "Collection",
+    "Deletion",
+    "DocumentStatus",
+    "Drift",
+    "EmbeddableText",
+    "EmbedderModel",
+    "Evidence",
+    "Filter",
+    "Gauges",
+    "GenerationStatus",
+    "IndexRow",
+    "KeyRange",
+    "LivePair",
+    "Marker",
+    "MarkerState",
+    "Metadata",
+    "Notice",
+    "ObjectVersion",
+    "Observation",
+    "Outcome",
+    "OwnPair",
+    "Pair",
+    "Passage",
+    "Proof",
+    "ProvenMarker",
+    "QueryLog",
+    "Relation",
+    "Reopened",
+    "SeenObject",
+    "Source",
+    "StagedPair",
+    "StagedPassage",
+    "StoredRow",
+    "Vectors",
+    "Wanted",
+    "qa_id_of",
+    "sha256_of",
+    "sha256_of_file",
+    "uuid_or_none",
+]

@@ -1,0 +1,29 @@
+"""What the functions need of the world. Adapters are named after their vendor; `shared.testing` has a twin of each."""
+
+from shared.ports.catalog import DeliveryCatalog, DocumentCatalog, Registry, pin_name
+from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
+from shared.ports.index import VectorIndex
+from shared.ports.messages import Hints, Notifier
+from shared.ports.models import AnswerWriter, Embedder, WrittenAnswer
+from shared.ports.objects import ObjectStore, PresignedUpload
+from shared.ports.reading import OperationsCatalog, ReadingCatalog
+
+__all__ = [
+    "Amendments",
+    "AnswerWriter",
+    "DeletionCatalog",
+    "DeliveryCatalog",
+    "DocumentCatalog",
+    "Embedder",
+    "EmbedderChanges",
+    "Hints",
+    "Notifier",
+    "ObjectStore",
+    "OperationsCatalog",
+    "PresignedUpload",
+    "ReadingCatalog",
+    "Registry",
+    "VectorIndex",
+    "WrittenAnswer",
+    "pin_name",
+]

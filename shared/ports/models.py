@@ -1,0 +1,56 @@
+"""What reads and writes language: embedders and writers of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.domain import (
+        EmbedderModel,
+        Evidence,
+        Vector,
+    )
+
+
+class Embedder(Protocol):
+    """Turns text into unit vectors. Queries and passages are different verbs, because some models treat them differently."""
+
+    @property
+    def model(self) -> EmbedderModel: ...
+
+    @property
+    def token_capacity(self) -> int:
+        """How many content tokens of a passage the window holds."""
+        ...
+
+    def embed_query(self, text: str) -> Vector:
+        """Shape (dimension,), float32."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (len(texts), dimension), float32, in the order given."""
+        ...
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters that each content token covers; nothing is cut off."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAnswer:
+    """An answer over numbered passages; `cited` holds the numbers (from 1) that it rests on, in order of mention."""
+
+    text: str
+    cited: tuple[int, ...]
+    abstained: bool = False
+
+
+class AnswerWriter(Protocol):
+    """Writes an answer from evidence, or abstains."""
+
+    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer: ...
