@@ -119,13 +119,15 @@ def _answers(client: PostgresClient) -> bool:
 def _end_leftover(data: Path) -> None:
     """End a server that outlived a parent which was killed: the caller holds the state folder's lock."""
     pid_file = data / "postmaster.pid"
-    for _ in range(100):
+    for _ in range(300):
         if not pid_file.exists() or not _serves((pid := int(pid_file.read_text().split()[0])), data):
             return
         os.kill(pid, signal.SIGINT)
         time.sleep(0.1)
+    raise LockstepError(f"A Postgres server of an earlier start does not end: stop process {pid}, then start again.")
 
 
 def _serves(pid: int, data: Path) -> bool:
-    command = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True).stdout
+    # Twice w: the whole line. Otherwise ps cuts it where COLUMNS says, and the folder's name is lost.
+    command = subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True).stdout
     return "postgres" in command and str(data) in command

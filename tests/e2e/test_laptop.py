@@ -326,7 +326,7 @@ def test_no_child_outlives_its_parent(model_folder: Path, tmp_path: Path) -> Non
 
 
 def _processes_of(state: Path) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "stat=,command="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "stat=,command="], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if str(state) in line and not line.startswith("Z")]
 
 

@@ -1,4 +1,4 @@
-"""The commands of infra/README.md: each exists, with the options that it is given there."""
+"""The commands of the pages for operators: each exists, with the options that it is given there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import yaml
 from tests.conftest import ROOT
 
 README = (ROOT / "infra" / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "infra").glob("*.md"))]
 # A command within backticks or on a line of its own; what follows is cut at comments and closing backticks.
-LOCKSTEP = sorted(set(re.findall(r"(?:\.venv/bin/|`)lockstep ([a-z][^`#\n]*)", README)))
+_COMMAND = re.compile(r"(?:\.venv/bin/|`)lockstep ([a-z][^`#\n]*)")
+LOCKSTEP = sorted({command for page in PAGES for command in _COMMAND.findall(page.read_text("utf-8"))})
 PARAMS = sorted(set(re.findall(r"--param '?(\w+)=", README)) | set(re.findall(r"`(\w+(?:Concurrency|Days))`", README)))
 
 
@@ -25,7 +27,7 @@ def help_of(*command: str) -> str:
 
 
 def test_there_are_commands_to_check() -> None:
-    assert len(LOCKSTEP) >= 8
+    assert len(LOCKSTEP) >= 30
     assert {"alarmEmail", "architecture", "syncRate", "snapshotDays"} <= set(PARAMS)
 
 

@@ -30,6 +30,7 @@ WHOLE_BOT = {
     "snapshot_fingerprints": "a snapshot looks at all rows of the bot to find out whether they have changed",
     "snapshot_vector_digests": "a snapshot copies all digests of the bot",
     "restored_counts": "a restore counts all rows of the bot",
+    "restored_passages": "a restore counts all passages of the bot",
     "drop_receipts_of_bot": "it removes all receipts of the bot",
     "drop_tombstones_of_bot": "it removes all tombstones of the bot",
     "snapshot_documents": "a snapshot copies all documents of the bot",
