@@ -86,13 +86,15 @@ async def _services_of(request: Request) -> Services:  # async: a plain function
 ServicesOf = Annotated[Services, Depends(_services_of)]
 
 
-def _bot_of(
-    request: Request, services: ServicesOf, bot: Annotated[str, Path(description="the bot's slug", examples=["care"])]
-) -> Bot:
+SlugOf = Annotated[str, Path(description="the bot's slug", examples=["care"])]
+
+
+def bot_of(request: Request, services: ServicesOf, bot: SlugOf) -> Bot:
+    """The bot of a request; how long finding it took is kept for the answer's timing. Raises what `Gate.bot` raises."""
     begin = time.perf_counter()
     found = services.gate.bot(bot)
     request.state.bot_milliseconds = (time.perf_counter() - begin) * 1000
     return found
 
 
-BotOf = Annotated[Bot, Depends(_bot_of)]
+BotOf = Annotated[Bot, Depends(bot_of)]

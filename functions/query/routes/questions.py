@@ -18,7 +18,7 @@ from functions.query.models import (
     SourceOut,
 )
 from functions.query.ranking import Hit
-from functions.query.services import BotOf, ServicesOf
+from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
 from shared.domain import Evidence, Filter, Metadata
 from shared.telemetry import timed
 
@@ -26,9 +26,12 @@ router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
 
 
 @router.post("/search", response_model=SearchOut, summary="Find the best pairs for a question")
-def search(bot: BotOf, services: ServicesOf, body: SearchIn, request: Request) -> Response:
+def search(bot: SlugOf, services: ServicesOf, body: SearchIn, request: Request) -> Response:
+    # The bot is found here: a dependency would have a thread of its own, and the change of threads takes time.
     with timed("query_seconds", operation="search"):
-        found = services.retrieval.search(bot, body.question, top_k=body.top_k, matching=_filter(body.filters))
+        found = services.retrieval.search(
+            bot_of(request, services, bot), body.question, top_k=body.top_k, matching=_filter(body.filters)
+        )
     timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
     answer = SearchOut(
         hits=[_hit_out(rank, hit) for rank, hit in enumerate(found.hits, start=1)],
