@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import sys
@@ -10,22 +11,24 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, backup, cold_start, ingest, reupload, search, search_during_upload
+from bench import audit, backup, cold_start, ingest, lost_index, reupload, search, search_during_upload
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
+from bench.stores import jsonl, open_stores
 
 FEW = 2_000
+Measurement = tuple[str, Iterator[Figure]]
 
 
 def main() -> int:
     """Measure, print each figure as it comes; returns 1 if a promise was missed."""
     options = _parser().parse_args()
     file = options.data or find_medquad()
-    records = read_pairs(file, options.pairs)
+    records = read_pairs(file, ALL_PAIRS)
     print(f"{len(records):,} pairs of {file.name if file else 'made-up text (no MedQuAD here)'}; {_machine()}\n")
     begin, missed = time.monotonic(), 0
-    for title, figures in _measurements(records):
+    for title, figures in itertools.chain(_of_stores(records), _of_laptop(records, options.pairs)):
         print(title, flush=True)
         for figure in figures:
             print(figure, flush=True)
@@ -35,17 +38,25 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]]]:
-    yield "An unchanged file, and one changed pair", reupload.measure(records)
-    yield "A whole audit", audit.measure(records)
+def _of_stores(records: list[Record]) -> Iterator[Measurement]:
+    """What needs no embedder: all records, with arbitrary vectors."""
+    with open_stores() as stores:
+        yield "An unchanged file, and one changed pair", reupload.measure(stores, records)
+        stores.world.put("pairs.jsonl", jsonl(records))
+        yield "A whole audit", audit.measure(stores.world)
+        yield "Snapshots", backup.measure(stores)
+
+
+def _of_laptop(records: list[Record], count: int) -> Iterator[Measurement]:
+    """What is measured on a running instance with the default embedder."""
     with running_laptop() as laptop:
         laptop.wait_for_sample()
         yield "Cold start of the packaged query function", cold_start.measure(laptop)
-        few = min(FEW, len(records))
-        yield "Ingest on the laptop default", ingest.measure(laptop, records, few)
-        yield "Search on the laptop default", search.measure(laptop, ingest.LAST_BOT, records)
+        yield "Ingest on the laptop default", ingest.measure_few(laptop, records[:FEW])
+        yield "A lost index without a snapshot", lost_index.measure(laptop, ingest.FIRST_BOT)
+        yield "Ingest of more", ingest.measure_all(laptop, records[:count])
+        yield "Search on the laptop default", search.measure(laptop, ingest.LAST_BOT, records[:count])
         yield "Search during a full upload", search_during_upload.measure(laptop, ingest.LAST_BOT, records)
-        yield "Snapshots on the laptop default", backup.measure(laptop, ingest.LAST_BOT)
 
 
 def _machine() -> str:

@@ -50,22 +50,28 @@ def texts_of(laptop: RunningLaptop, bot: str) -> list[tuple[str, str]]:
     return [(str(row[0]), str(row[1])) for row in rows]
 
 
-def measure(laptop: RunningLaptop, records: list[Record], few: int) -> Iterator[Figure]:
-    """Ingest `few` records, embed their texts alone, then ingest all."""
-    first = ingest(laptop, FIRST_BOT, records[:few])
-    yield Figure(f"{few:,} pairs, file to proven in both stores", f"{first.seconds:.1f} s")
+def measure_few(laptop: RunningLaptop, records: list[Record]) -> Iterator[Figure]:
+    """Ingest some records, and embed their texts alone."""
+    first = ingest(laptop, FIRST_BOT, records)
+    yield Figure(f"{len(records):,} pairs, file to proven in both stores", f"{first.seconds:.1f} s")
     yield Figure("passages of these", f"{first.passages:,}")
-    alone = _embed_alone(laptop, FIRST_BOT)
+    alone = embed_alone(laptop, FIRST_BOT)
     yield Figure("embedding the same texts alone", f"{alone:.1f} s")
     yield at_most("everything beside embedding, of embedding", first.seconds / alone - 1, OVERHEAD, "{:.0%}")
-    yield at_most(f"memory of the worker, {few:,} pairs", first.peak_mib, MEMORY_MIB, "{:.0f} MiB")
+    yield at_most(f"memory of the worker, {len(records):,} pairs", first.peak_mib, MEMORY_MIB, "{:.0f} MiB")
+
+
+def measure_all(laptop: RunningLaptop, records: list[Record]) -> Iterator[Figure]:
+    """Ingest all records: memory must not grow with them."""
+    few = laptop.worker_memory()
     last = ingest(laptop, LAST_BOT, records)
     yield Figure(f"{len(records):,} pairs, file to proven in both stores", f"{last.seconds / 60:.1f} min")
     yield at_most(f"memory of the worker, {len(records):,} pairs", last.peak_mib, MEMORY_MIB, "{:.0f} MiB")
-    yield at_most("memory, all pairs : few", last.peak_mib / first.peak_mib, GROWTH, "{:.2f}")
+    yield at_most("memory, at the end : before", last.peak_mib / few, GROWTH, "{:.2f}")
 
 
-def _embed_alone(laptop: RunningLaptop, bot: str) -> float:
+def embed_alone(laptop: RunningLaptop, bot: str) -> float:
+    """Seconds that it takes to embed each text of the bot once, and to do nothing else."""
     pairs = texts_of(laptop, bot)
     texts = list(dict.fromkeys(text for pair in pairs for text in pair))
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:

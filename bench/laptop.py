@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,10 +121,14 @@ def _wait_until_ready(api: httpx2.Client, process: subprocess.Popen[bytes], log:
     raise RuntimeError(f"Lockstep did not start:\n{log.read_text()}")
 
 
-def run_module(module: str, *arguments: str) -> dict[str, Any]:
+def run_module(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run a module of this package in a process of its own; returns the JSON that it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", f"bench.{module}", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"bench.{module}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
     )
     if done.returncode:
         raise RuntimeError(f"bench.{module} failed:\n{done.stderr}")

@@ -68,7 +68,7 @@ class RestoredTables:
             refresh_statistics(tx, bot_id)
             _verify(tx, manifest, bot_id)
             _insert_markers(tx, bot_id, collection)
-            refresh_statistics(tx, bot_id)
+            refresh_statistics(tx, bot_id, has_new_markers=True)
 
         try:
             self._direct.transact(work, timeout_seconds=COPY_SECONDS)

@@ -7,14 +7,14 @@ no generation flipped, that knows of one collection only.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from shared.catalog.mapping import bot_from
+from shared.catalog.statistics import refresh_statistics
 from shared.domain import Bot, ChangeProgress, Collection
 from shared.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from shared.postgres import PostgresClient, Row, Transaction
 
 LONG_TIMEOUT_SECONDS = 60.0
@@ -45,11 +45,13 @@ class PostgresChanges:
         return self._client.transact(work)
 
     def add_markers(self, bot: Bot, collection: Collection, *, after: UUID, limit: int) -> UUID | None:
-        row = self._client.transact(
-            lambda tx: tx.row("insert_next_markers", **_key(bot, collection), after=after, limit=limit),
-            timeout_seconds=LONG_TIMEOUT_SECONDS,
-        )
-        return None if row is None else row["passage_id"]
+        def work(tx: Transaction) -> UUID | None:
+            row = tx.row("insert_next_markers", **_key(bot, collection), after=after, limit=limit)
+            is_first = after == UUID(int=0)
+            refresh_statistics(tx, bot.bot_id, has_new_markers=is_first and row is not None)
+            return None if row is None else row["passage_id"]
+
+        return self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
 
     def retry(self, bot: Bot, collection: Collection) -> int:
         return self._client.transact(lambda tx: tx.execute("retry_markers", **_key(bot, collection)))

@@ -289,7 +289,7 @@ def _insert_part(
     tx.execute("insert_pairs", **key, generation=generation, rows=to_json(pair_records(pairs)))
     tx.execute("insert_passages", **key, generation=generation, rows=passages)
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
-    refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these
+    has_grown = refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these
     tx.execute(
         "insert_sources", **key, rows=to_json(source_records(pairs, name=path.rsplit("/", 1)[-1], object_path=path))
     )
@@ -303,7 +303,7 @@ def _insert_part(
     )
     if relations := relation_records(pairs):
         tx.execute("insert_relations", **key, generation=generation, rows=to_json(relations))
-    refresh_statistics(tx, bot.bot_id)
+    refresh_statistics(tx, bot.bot_id, has_new_markers=has_grown)
 
 
 def _seal(tx: Transaction, observation: Observation, accepted: Accepted, generation: int, pairs: int) -> None:

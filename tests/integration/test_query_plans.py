@@ -155,13 +155,15 @@ def bot(catalog: PostgresClient) -> Bot:
     return PostgresRegistry(catalog, catalog).bots()[2]
 
 
+def known_id(bot: Bot, kind: str, number: int | str) -> UUID:
+    """Of a document ("d") or a pair ("q") that `FILL` makes."""
+    return UUID(md5(f"{bot.bot_id}{kind}{number}".encode(), usedforsecurity=False).hexdigest())
+
+
 def parameters(bot: Bot) -> dict[str, Any]:
     """A value for every parameter that any query has."""
 
-    def known(kind: str, number: int) -> UUID:
-        return UUID(md5(f"{bot.bot_id}{kind}{number}".encode(), usedforsecurity=False).hexdigest())
-
-    document_id, now = known("d", 7), datetime.now(UTC)
+    document_id, now = known_id(bot, "d", 7), datetime.now(UTC)
     rows = json.dumps([{"passage_id": str(uuid4()), "qa_id": str(uuid4()), "since_generation": 1, "content_hash": "h"}])
     wanted = Filter(category=("category 3",), tags=("tag1",), published_from=now, metadata={"shelf": 3})
     values: dict[str, Any] = {
@@ -170,15 +172,15 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "slug": bot.slug,
         "collection_id": bot.collection.collection_id,
         "document_id": document_id,
-        "document_ids": [document_id, known("d", 8)],
+        "document_ids": [document_id, known_id(bot, "d", 8)],
         "passage_ids": [uuid4() for _ in range(20)],
         "bot_ids": [bot.bot_id],
         "first": UUID(int=1 << 127),
         "last": UUID(int=(1 << 127) + (1 << 122)),
         "qa_ids": [uuid4()],
         "generations": [1],
-        "corrects": known("q", 9),
-        "corrects_document": known("d", 9),
+        "corrects": known_id(bot, "q", 9),
+        "corrects_document": known_id(bot, "d", 9),
         "object_key": f"{bot.slug}/000007",
         "query": tsquery_of("w17 w18"),
         "name": "x",
@@ -197,12 +199,12 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "citation": '[{"qa_id": "x"}]',
         "verified": "{}",
         "more": "{}",
-        "qa_id": known("q", 7),
+        "qa_id": known_id(bot, "q", 7),
         "entry": "000000000000100-0a0b0c0d0e0f",
         "entries": ["000000000000100-0a0b0c0d0e0f", "000000000009999-0a0b0c0d0e0f"],
         "incarnation": INCARNATION,
         "since": None,
-        "after_qa_id": known("q", 1),
+        "after_qa_id": known_id(bot, "q", 1),
         "after_generation": 1,
         "after_moment": now,
     }
@@ -224,7 +226,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
     return values
 
 
-def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def plan_of(tx: Transaction, name: str, values: Mapping[str, Any], options: str = "") -> dict[str, Any]:
+    """Postgres's plan of a query; `options` are EXPLAIN's, as "analyze, ". Nothing stays changed."""
     text, values_of = postgres._statement(name)
     defaults = _Defaulting(values)
     if name in ("insert_next_markers", "unmarked_passages"):
@@ -236,7 +239,7 @@ def plan_of(tx: Transaction, name: str, values: Mapping[str, Any]) -> dict[str, 
     if name == "seal_generation":
         defaults["pairs"] = 1
     tx.script("savepoint before")
-    rows = tx._connection.execute_unnamed(f"explain (format json) {text}", values_of(defaults)).rows
+    rows = tx._connection.execute_unnamed(f"explain ({options}format json) {text}", values_of(defaults)).rows
     tx.script("rollback to savepoint before")
     plan: dict[str, Any] = rows[0][0][0]["Plan"]
     return plan

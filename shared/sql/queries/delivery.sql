@@ -333,19 +333,20 @@ where g.bot_id = :bot_id and g.document_id = :document_id and g.state = 'dead'
   and m.bot_id = :bot_id and m.document_id = :document_id and m.generation = g.generation;
 
 -- name: want_absent
--- What no generation holds any more; a lease that is under way on it ends, and its proof will no longer count.
+-- What no generation holds any more, in whatever collection; a lease that is under way on it ends, and its proof will no
+-- longer count. The array is made once: as a join it would be compared with every marker of a bot that was taken for small.
 update markers
 set wanted = 'absent', state = 'pending', attempts = 0, next_attempt_at = clock_timestamp(),
     lease_token = null, leased_until = null, last_error = null
-where bot_id = :bot_id and (passage_id, collection_id) in (
-    select k.passage_id, k.collection_id from markers k
+where bot_id = :bot_id and wanted = 'present' and passage_id = any (array(
+    select k.passage_id from markers k
     where k.bot_id = :bot_id and k.document_id = :document_id and k.wanted = 'present'
       and not exists (
           select from membership m
           where m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = k.passage_id
       )
     limit :limit
-);
+));
 
 -- name: drop_dead_generations
 delete from generations where bot_id = :bot_id and document_id = :document_id and state = 'dead';

@@ -105,7 +105,7 @@ limit :limit;
 -- Of passages that live on in the bot's own collection, or that are proven gone. Those that are about to go stay, so that
 -- whoever proves them gone removes the passages too.
 delete from markers
-where bot_id = :bot_id and collection_id = :collection_id and passage_id in (
+where bot_id = :bot_id and collection_id = :collection_id and passage_id = any (array(
     select k.passage_id
     from markers k
     join bots b on b.bot_id = :bot_id
@@ -114,7 +114,7 @@ where bot_id = :bot_id and collection_id = :collection_id and passage_id in (
       and (c.wanted = 'present' or k.wanted = 'absent' and k.state = 'delivered')
     limit :limit
     for update of k, c skip locked
-);
+));
 
 -- name: drop_proven_markers
 -- Those of passages that were swept before, of which the bot's own collection may know nothing any more.

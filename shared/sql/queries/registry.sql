@@ -162,4 +162,5 @@ select c.oid::regclass::text as name
 from pg_class t
 join pg_class c on c.oid = to_regclass(case t.relkind when 'p' then t.relname || cast(:suffix as text) else t.relname end)
 where (t.relkind = 'p' or t.relname = 'markers') and t.relnamespace = current_schema()::regnamespace
-  and pg_relation_size(c.oid) > current_setting('block_size')::bigint * (2 * greatest(c.relpages, 0) + 4);
+  and (pg_relation_size(c.oid) > current_setting('block_size')::bigint * (2 * greatest(c.relpages, 0) + 4)
+       or t.relname = 'markers' and cast(:has_new_markers as boolean));
