@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, backup, cold_start, ingest, lost_index, reupload, search, search_during_upload
+from bench import audit, backup, cold_start, ingest, lost_index, reupload, search, search_during_upload, visibility
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -52,6 +52,7 @@ def _of_laptop(records: list[Record], count: int) -> Iterator[Measurement]:
     with running_laptop() as laptop:
         laptop.wait_for_sample()
         yield "Cold start of the packaged query function", cold_start.measure(laptop)
+        yield "From a write to its answer", visibility.measure(laptop)
         yield "Ingest on the laptop default", ingest.measure_few(laptop, records[:FEW])
         yield "A lost index without a snapshot", lost_index.measure(laptop, ingest.FIRST_BOT)
         yield "Ingest of more", ingest.measure_all(laptop, records[:count])

@@ -249,13 +249,18 @@ class History:
     def _overtake(self, fault: str | None) -> None:
         """While a worker stalls its lease ends, others take over, and the world goes on."""
         if not self.is_deleted and fault == "stall-replaced":
-            self.write(GUIDE, "while it stalled")
+            self._write_meanwhile("while it stalled")
             self.run_timers(rounds=ROUNDS_WHILE_STALLED, seconds=LEASES_END_SECONDS)
-            self.write(GUIDE, "once more")  # so that what the worker holds is neither live nor kept when it goes on
+            self._write_meanwhile("once more")  # so that what the worker holds is neither live nor kept when it goes on
         elif not self.is_deleted and fault == "stall-removed" and GUIDE in self.written:
             (Path(self.lab.deployment.bucket) / self.slug / GUIDE).unlink(missing_ok=True)
             self.forget(GUIDE)
         self.run_timers(rounds=ROUNDS_WHILE_STALLED, seconds=LEASES_END_SECONDS)
+
+    def _write_meanwhile(self, edition: str) -> None:
+        """Unless it is the bot's own deletion that stalls."""
+        if self.lab.api.send("GET", f"/bots/{self.slug}")[0] == 200:
+            self.write(GUIDE, edition)
 
     def _read(self, diary: Path) -> list[str]:
         steps = []
