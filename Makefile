@@ -63,11 +63,11 @@ $(BIN)/python:
 		{ rm -rf $(VENV); echo "Python's venv module does not work here (Debian: apt-get install python3-venv)."; exit 1; }
 
 $(VENV)/laptop.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[ingest,query,laptop]'
+	$(PIP_INSTALL) -e '.[ingest,query,backup,laptop]'
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[ingest,query,s3,laptop,evaluate,test,check]'
+	$(PIP_INSTALL) -e '.[ingest,query,backup,s3,laptop,evaluate,test,check]'
 	@touch $@ $(VENV)/laptop.stamp
 
 $(MODEL_VENV)/export.stamp: layers/model/requirements.txt

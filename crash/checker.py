@@ -210,12 +210,12 @@ class Checker:
 
 
 def snapshot_violations(folder: Path) -> Iterator[str]:
-    """What is wrong with the snapshots in a folder: a manifest that names what is not there, or is not as it says."""
-    for manifest in sorted(folder.glob("snapshots/*.json")):
+    """What is wrong with the snapshots and exports in a folder: a manifest that names what is not there, or not as it is."""
+    for manifest in sorted([*folder.glob("snapshots/*.json"), *folder.glob("exports/*/*/export.json")]):
         for part in _parts(json.loads(manifest.read_text("utf-8"))):
             path = folder / part["key"]
             if not path.exists():
-                yield f"{manifest.stem} names {part['key']}, which is not there"
+                yield f"{manifest.relative_to(folder)} names {part['key']}, which is not there"
             elif hashlib.sha256(path.read_bytes()).hexdigest() != part["sha256"]:
                 yield f"{part['key']} is not as its manifest says"
 

@@ -92,8 +92,8 @@ def do(job: Job) -> Any:
             return sync.handler({"source": "timer"}, _context(job))
         case "backup":
             return backup.handler({"source": "timer"}, _context(job))
-        case "drill":
-            return backup.handler({"task": "drill"}, _context(job))
+        case "drill" | "exports" as task:
+            return backup.handler({"task": task}, _context(job))
         case "restore":
             restore = build_restore(wiring.backups(), report=_silent)
             return restore.run(read_manifest(wiring.backups()), [job["bot"]])

@@ -116,6 +116,13 @@ class S3ObjectStore:
         )
         return PresignedUpload(url, "PUT", {"Content-Length": str(size)}, expires_in_seconds)
 
+    def presign_get(self, key: str, *, expires_in_seconds: int = 900) -> str:
+        """It ends earlier where the credentials do that it is signed with."""
+        url: str = self._s3.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": self._prefix + key}, ExpiresIn=expires_in_seconds
+        )
+        return url
+
     @cached_property
     def _s3(self) -> S3Client:
         client: S3Client = _client("s3", self._endpoint_url, self._region)

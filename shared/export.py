@@ -123,6 +123,8 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
+CATALOG_TABLES = ("pairs", "relations", "sources", "logs")  # all but the embeddings, which the index has
+
 
 def json_line(record: Record) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -119,9 +119,30 @@ class FolderObjectStore:
         expected = self._signature(key, size, expires)
         return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) and time.time() < expires
 
+    def presign_get(self, key: str, *, expires_in_seconds: int = 900) -> str:
+        """A URL of the laptop's gateway, which checks the signature."""
+        expires = int(time.time()) + expires_in_seconds
+        query = urlencode({"expires": expires, "signature": self._signature_of_get(key, expires)})
+        return f"{self._upload_url}/{quote(key)}?{query}"
+
+    def signed_file(self, key: str, *, expires: int, signature: str) -> Path | None:
+        """The object's file, if `presign_get` of this very folder gave out that signature and it has not expired."""
+        expected = self._signature_of_get(key, expires)
+        is_signed = hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
+        if not (self._signing_key and is_signed and time.time() < expires):
+            return None
+        path = self._path(key)
+        return path if path.is_file() else None
+
     def _signature(self, key: str, size: int, expires: int) -> str:
-        message = f"{key}\n{size}\n{expires}".encode()
-        return hmac.new(self._signing_key, message, hashlib.sha256).hexdigest()
+        return self._signed(f"{key}\n{size}\n{expires}")
+
+    def _signature_of_get(self, key: str, expires: int) -> str:
+        """Several folders share the signing key. What an upload signs has a number in the second line, never a folder."""
+        return self._signed(f"GET\n{self.root.resolve()}\n{key}\n{expires}")
+
+    def _signed(self, message: str) -> str:
+        return hmac.new(self._signing_key, message.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def key_of(self, path: Path) -> str | None:
         """The key of a file below the folder; None if it is not an object."""

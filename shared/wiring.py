@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.catalog.deletion import PostgresDeletions
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
+    from shared.catalog.exporting import PostgresExport
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
@@ -143,6 +144,12 @@ def operations() -> PostgresOperations:
     from shared.catalog.operations import PostgresOperations
 
     return PostgresOperations(postgres())
+
+
+def live_records() -> PostgresExport:
+    from shared.catalog.exporting import PostgresExport
+
+    return PostgresExport(postgres())
 
 
 def amendments() -> PostgresAmendments:

@@ -55,6 +55,8 @@ def services_of(world: World, **changes: str) -> Services:
         embedders=world.embedders(),
         deletions=world.deletions,
         ledger=world.ledger,
+        live_records=world.live_records,
+        backups=lambda: world.backups,
     )
 
 

@@ -15,6 +15,7 @@ from shared.catalog.changes import PostgresChanges
 from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
+from shared.catalog.exporting import PostgresExport
 from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
@@ -51,6 +52,10 @@ from shared.testing.catalog.registry import InMemoryRegistry
 FOREVER = 3600.0
 
 
+def _real_only() -> PostgresExport:
+    raise NotImplementedError("what is live is exported from a real catalog only")
+
+
 @dataclass
 class World:
     """The ports, and the shortest way to act on them."""
@@ -69,6 +74,8 @@ class World:
     objects: ObjectStore = field(default_factory=InMemoryObjectStore)
     hints: RecordingHints = field(default_factory=RecordingHints)
     time_left: Callable[[], float] = lambda: FOREVER
+    backups: ObjectStore = field(default_factory=InMemoryObjectStore)
+    live_records: Callable[[], PostgresExport] = _real_only
     bot: Bot = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +145,7 @@ class World:
             ledger=self.ledger(),
             log_retention_days=log_retention_days,
             second_look_seconds=second_look_seconds,
-            backups=lambda: backups,
+            backups=lambda: backups or self.backups,
         )
         return sync.run()
 
@@ -192,6 +199,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "deletions": PostgresDeletions(client),
         "amendments": PostgresAmendments(client),
         "index": MilvusIndex(milvus_uri),
+        "live_records": lambda: PostgresExport(client),
     }
     yield World(**{**ports, **changes})  # type: ignore[arg-type]
     client.close()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from functions.backup.drill import Drill
 from functions.backup.export import Export
+from functions.backup.requested_exports import RequestedExports
 from functions.backup.restore import Restore
 from functions.backup.restored_tables import RestoredTables
 from functions.backup.retention import Retention
@@ -77,6 +78,16 @@ def build_export(
         batch_size=batch_size,
         includes_embeddings=includes_embeddings,
         report=report,
+    )
+
+
+def build_requested_exports(*, time_left: TimeLeft = forever) -> RequestedExports:
+    return RequestedExports(
+        registry=wiring.registry(),
+        reader=PostgresExport(wiring.direct_postgres()),
+        index=wiring.index(),
+        store=wiring.backups(),
+        time_left=time_left,
     )
 
 

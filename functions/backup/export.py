@@ -23,13 +23,12 @@ from functions.backup.export_sql import SqlDatabase
 from shared.catalog.exporting import PostgresExport
 from shared.domain import VECTOR_FIELDS, Bot, sha256_of_file
 from shared.errors import ConflictError
-from shared.export import TABLES, Record, Table, json_line
+from shared.export import CATALOG_TABLES, TABLES, Record, Table, json_line
 from shared.ports import Registry, VectorIndex
 
 T = TypeVar("T")
 
 FORMATS = tuple(FILE_WRITERS)
-CATALOG_TABLES = ("pairs", "relations", "sources", "logs")
 MANIFEST = "export.json"
 FETCHED_AT_ONCE = 256
 
@@ -62,7 +61,10 @@ class ExportedBot:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Exports bots. `since` leaves out pairs and logs that are older; `batch_size` bounds what is held in memory."""
+    """Exports bots. `since` leaves out pairs and logs that are older; `batch_size` bounds what is held in memory.
+
+    `go_on` is asked between batches, and ends the export by raising.
+    """
 
     registry: Registry
     reader: PostgresExport
@@ -71,6 +73,7 @@ class Export:
     batch_size: int
     includes_embeddings: bool
     report: Callable[[str], None]
+    go_on: Callable[[], None] = lambda: None
 
     def to_folder(self, folder: Path, form: str, bots: Sequence[Bot]) -> list[ExportedBot]:
         """Write files of that format. The folder appears when all of it is there. Raises ConflictError if it is there."""
@@ -110,19 +113,29 @@ class Export:
 
     def _export(self, bot: Bot, writer: Writer) -> ExportedBot:
         with tempfile.TemporaryDirectory(prefix="lockstep-export-") as aside:
-            spool = _Spool(Path(aside))
+            spool = _Spool(Path(aside), self.go_on)
+            as_of = datetime.now(UTC).isoformat()  # before it is read: an export `since` then misses nothing
             self.reader.read(bot, spool.begin, since=self.since, batch_size=self.batch_size)
-            as_of = datetime.now(UTC).isoformat()
             records: dict[str, int] = {}
             missing = 0
             for name in CATALOG_TABLES:
-                records[name] = _write(writer, name, batched(spool.records(name), self.batch_size))
+                records[name] = self._write(writer, name, batched(spool.records(name), self.batch_size))
                 self.report(f"{bot.slug}: {records[name]:,} {name}")
             if self.includes_embeddings:
-                records["embeddings"] = _write(writer, "embeddings", self._embeddings(bot, spool))
+                records["embeddings"] = self._write(writer, "embeddings", self._embeddings(bot, spool))
                 missing = records["sources"] - records["embeddings"]
                 self.report(f"{bot.slug}: {records['embeddings']:,} embeddings, {missing:,} not in the index")
         return ExportedBot(bot.slug, as_of, records, missing)
+
+    def _write(self, writer: Writer, name: str, batches: Iterable[Sequence[Record]]) -> int:
+        written = 0
+        for records in batches:
+            self.go_on()
+            writer.write(TABLES[name], records)
+            written += len(records)
+        if not written:
+            writer.write(TABLES[name], ())  # an empty table is there as well
+        return written
 
     def _embeddings(self, bot: Bot, spool: _Spool) -> Iterator[list[Record]]:
         for passages in batched(spool.records("sources"), min(self.batch_size, FETCHED_AT_ONCE)):
@@ -143,8 +156,9 @@ class Export:
 class _Spool:
     """The records of a bot, aside in files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, go_on: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
+        self._go_on = go_on
 
     def begin(self) -> _Spool:
         """Forget what is there: it is of a read view that broke."""
@@ -153,6 +167,7 @@ class _Spool:
         return self
 
     def add(self, table: str, records: Sequence[Record]) -> None:
+        self._go_on()
         with self._file(table).open("a", encoding="utf-8") as file:
             file.writelines(map(json_line, records))
 
@@ -164,16 +179,6 @@ class _Spool:
 
     def _file(self, table: str) -> Path:
         return self._folder / f"{table}.jsonl"
-
-
-def _write(writer: Writer, name: str, batches: Iterable[Sequence[Record]]) -> int:
-    written = 0
-    for records in batches:
-        writer.write(TABLES[name], records)
-        written += len(records)
-    if not written:
-        writer.write(TABLES[name], ())  # an empty table is there as well
-    return written
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -147,12 +147,16 @@ def _parquet_value(value: Any, kind: Kind) -> Any:
     return json.dumps(value, ensure_ascii=False) if kind == "json" else value
 
 
+class MissingPackageError(ConfigurationError):
+    """A format needs a package that is not here: the cloud's function has openpyxl, and pyarrow is too large for it."""
+
+
 def _load(package: str, form: str) -> Any:
-    """A package that only some formats need, and that no function in the cloud ships. Raises ConfigurationError."""
+    """A package that only some formats need. Raises MissingPackageError."""
     try:
         return import_module(package)
     except ImportError as error:
-        raise ConfigurationError(f"{form} needs the package {package}: pip install {package}") from error
+        raise MissingPackageError(f"{form} needs the package {package}: pip install {package}") from error
 
 
 FILE_WRITERS: Mapping[str, Callable[[Path], Any]] = {

@@ -28,6 +28,7 @@ class Lease:
         self._holder = uuid4()
         self._renewed = 0.0
         self._is_lost = False
+        self._is_over = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_renewing, name=f"lease-{name}", daemon=True)
 
@@ -45,7 +46,8 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._registry.release_lease(self._name, self._holder)
+        end = self._registry.drop_lease if self._is_over else self._registry.release_lease
+        end(self._name, self._holder)
 
     def check(self) -> None:
         """Raises SupersededError if the lease was lost: another may be at work, and nothing durable must follow."""
@@ -57,6 +59,10 @@ class Lease:
         self.check()
         self._registry.save_progress(self._name, self._holder, progress)
         self.progress = progress
+
+    def end_with_this(self) -> None:
+        """What it is about will not be done again: nothing of the lease is kept when it is left."""
+        self._is_over = True
 
     def _keep_renewing(self) -> None:
         while not self._stop.wait(RENEW_SECONDS):

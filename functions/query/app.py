@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.guard import Guard
 from functions.query.problems import install_problem_handlers
-from functions.query.routes import amendments, bots, documents, health, pairs, questions, receipts
+from functions.query.routes import amendments, bots, documents, exports, health, pairs, questions, receipts
 from functions.query.services import Services
 from shared import wiring
 
@@ -32,6 +32,7 @@ def create_app(services: Services) -> FastAPI:
         amendments.router,
         pairs.router,
         bots.router,
+        exports.router,
         receipts.router,
         health.router,
     )
@@ -60,6 +61,8 @@ def app() -> FastAPI:
             embedders=wiring.embedders(),
             deletions=wiring.deletions(),
             ledger=wiring.ledger,
+            live_records=wiring.live_records,
+            backups=wiring.backups,
         )
     )
 

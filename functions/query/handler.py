@@ -17,8 +17,15 @@ from mangum import Mangum  # noqa: E402
 
 from functions.query.app import app  # noqa: E402
 
-# Everything else is sent as base64.
-TEXT = ["text/", "application/json", "application/problem+json", "application/javascript"]
+# Everything else is sent as base64, exports too: as text within JSON, what is not ASCII could be twice as long.
+TEXT = [
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "application/json",
+    "application/problem+json",
+    "application/javascript",
+]
 
 
 def handler(event: Any, context: Any) -> Any:

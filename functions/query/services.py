@@ -14,6 +14,7 @@ from functions.query.answer import Answerer
 from functions.query.extractive import ExtractiveWriter
 from functions.query.gate import Gate
 from functions.query.retrieval import Retrieval
+from shared.catalog.exporting import PostgresExport
 from shared.domain import Bot
 from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
@@ -48,6 +49,8 @@ class Services:
     embedders: Embedders
     deletions: DeletionCatalog
     ledger: Callable[[], DeletionLedger]
+    live_records: Callable[[], PostgresExport]
+    backups: Callable[[], ObjectStore]
 
     @cached_property
     def gate(self) -> Gate:

@@ -34,6 +34,7 @@ from shared.ports import (
     Registry,
     VectorIndex,
 )
+from shared.requested_exports import delete_exports_of
 from shared.snapshot_vectors import LostVectors
 from shared.steps import step
 from shared.telemetry import logger
@@ -228,15 +229,22 @@ class Sync:
         if not self._empty_index(bot):
             return False
         step("bot-deletion.index-emptied")
+        self._remove_exports(bot)
+        step("bot-deletion.exports-removed")
         self.registry.drop_bot(bot)
         step("bot-deletion.finished")
         return True
+
+    def _remove_exports(self, bot: Bot) -> int:
+        """Returns how many objects of its exports there were."""
+        backups = self.backups()
+        return delete_exports_of(backups, bot.bot_id) if backups else 0
 
     def _empty_index(self, bot: Bot) -> bool:
         collections = (bot.collection, *bot.other_collections)
         return all(remove_rows(bot, collection, self.index) for collection in collections)
 
     def _take_second_looks(self) -> None:
-        second_look = SecondLook(self.catalog, self.deletions, self.index)
+        second_look = SecondLook(self.catalog, self.deletions, self.index, self._remove_exports)
         for receipt in self.catalog.receipts_to_finish(RECEIPTS_AT_ONCE, self.second_look_seconds):
             self._survives(self.registry.bot_by_id(receipt["bot_id"]), partial(second_look.finish, receipt))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class SecondLook:
     catalog: DeliveryCatalog
     deletions: DeletionCatalog
     index: VectorIndex
+    remove_exports: Callable[[Bot], int]  # and say how many objects there were
 
     def finish(self, receipt: Mapping[str, Any], bot: Bot) -> bool:
         """Make a receipt final if nothing is left in either store. What had come back goes, and is looked for again."""
@@ -32,8 +33,10 @@ class SecondLook:
         if in_catalog.get("query_logs"):  # an answer that was on its way when the document went
             self.deletions.scrub_logs(receipt)
             step("delete.late-logs-scrubbed")
-        if in_index or any(in_catalog.values()):
-            remains = {name: rows for name, rows in {**in_catalog, "index": in_index}.items() if rows}
+        exported = self.remove_exports(bot) if receipt["kind"] == "bot" else 0  # one that was being written then
+        if in_index or exported or any(in_catalog.values()):
+            found = {**in_catalog, "index": in_index, "objects of exports": exported}
+            remains = {name: rows for name, rows in found.items() if rows}
             logger().error(
                 "something was left behind a delete",
                 bot=bot.slug,
@@ -42,7 +45,9 @@ class SecondLook:
                 remains=remains,
             )
             return False
-        verified = {"catalog": in_catalog, "index": {"rows": in_index}}
+        verified: dict[str, Any] = {"catalog": in_catalog, "index": {"rows": in_index}}
+        if receipt["kind"] == "bot":
+            verified["exports"] = {"objects": exported}
         self.catalog.finish_receipt(receipt["tombstone_id"], verified)
         step("receipt.final")
         return True

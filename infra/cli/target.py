@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,6 +66,19 @@ class Api:
             raise LockstepError(f"The upload was refused: {_detail(response)}")
         etag, version_id = response.headers.get("ETag", "").strip('"'), response.headers.get("x-amz-version-id")
         return f"{etag}@{version_id}" if version_id and version_id != "null" else etag
+
+    def get_presigned(self, url: str, chunk_bytes: int) -> Iterator[bytes]:
+        """Fetch a file from where a presigned URL says, piece by piece. Raises LockstepError."""
+        import httpx2
+
+        try:
+            with httpx2.stream("GET", url, timeout=600.0) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise LockstepError(f"The download was refused: {_detail(response)}")
+                yield from response.iter_bytes(chunk_bytes)
+        except httpx2.TransportError as error:
+            raise LockstepError(f"The download broke off ({type(error).__name__}): try again.") from None
 
 
 def _detail(response: Any) -> str:

@@ -1,4 +1,4 @@
-"""The laptop's HTTP gateway: the query function's app under uvicorn, presigned uploads and metrics."""
+"""The laptop's HTTP gateway: the query function's app under uvicorn, presigned uploads and downloads, metrics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shared import wiring
 from shared.errors import LockstepError
 from shared.folder import FolderObjectStore
 from shared.keys import object_key, split_key
+from shared.ports import ObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,21 +23,23 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 UPLOADS = "/presigned/"
+PRESIGNED = ("PUT", "GET", "HEAD")
 CONCURRENT_REQUESTS = 12  # each may hold a connection to Postgres
 
 
 class Gateway:
-    """The query app, and beside it PUT on presigned URLs and GET /metrics."""
+    """The query app, and beside it PUT and GET on presigned URLs and GET /metrics."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], metrics: Callable[..., Awaitable[None]]) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["method"] == "PUT" and scope["path"].startswith(UPLOADS):
+        if scope["type"] == "http" and scope["method"] in PRESIGNED and scope["path"].startswith(UPLOADS):
             from starlette.requests import Request
 
-            response = await _store_upload(Request(scope, receive))
+            request = Request(scope, receive)
+            response = await (_store_upload(request) if request.method == "PUT" else _download(request))
             await response(scope, receive, send)
         elif scope["type"] == "http" and scope["path"] == METRICS:
             await self._metrics(scope, receive, send)
@@ -71,6 +74,36 @@ async def _store_upload(request: Request) -> Any:
         file.seek(0)
         version = await run_in_threadpool(bucket.put, key, file)
     return Response(status_code=200, headers={"ETag": f'"{version.etag}"'})
+
+
+async def _download(request: Request) -> Any:
+    """A file of the bucket or of the snapshots' folder, whichever signed for it: an export."""
+    from starlette.responses import FileResponse
+
+    key, query = request.url.path.removeprefix(UPLOADS), request.query_params
+    try:
+        expires = int(query.get("expires", ""))
+        found = (_signed_file(store, key, expires, query.get("signature", "")) for store in _stores())
+        file = next(filter(None, found), None)
+    except (ValueError, LockstepError):
+        return problem_response(400, "Bad download", "This is not a URL that GET /bots/{bot}/exports gave out.")
+    if file is None:
+        return problem_response(
+            403,
+            "Download refused",
+            "The signature is wrong or has expired, or the file is gone: ask for the export again.",
+        )
+    return FileResponse(file, filename=file.name)
+
+
+def _stores() -> list[ObjectStore]:
+    return [wiring.bucket(), *([wiring.backups()] if wiring.settings().backup_url else [])]
+
+
+def _signed_file(store: ObjectStore, key: str, expires: int, signature: str) -> Path | None:
+    if not isinstance(store, FolderObjectStore):
+        return None
+    return store.signed_file(key, expires=expires, signature=signature)
 
 
 def main() -> None:

@@ -22,12 +22,14 @@ from shared import wiring
 from shared.errors import LockstepError
 from shared.folder import FolderObjectStore
 from shared.milvus import MilvusIndex
+from shared.requested_exports import ExportKey, stored_exports
 from shared.telemetry import logger, meter
 
 MESSAGES_AT_ONCE = 10
 SYNC_EVERY_SECONDS = 60.0
 METRICS_EVERY_SECONDS = 5.0
 BACKUP_LOOK_SECONDS = 60.0  # whether one is due
+EXPORT_LOOK_SECONDS = 2.0  # whether one was asked for; in a folder, which costs next to nothing
 INVOCATION_SECONDS = 15 * 60.0
 NICENESS = 10  # embedding takes the cores that nobody else wants: a question goes before an upload
 
@@ -59,7 +61,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    for work in (_watch, _ingest, _sync, _back_up):
+    for work in (_watch, _ingest, _sync, _back_up, _export):
         threading.Thread(target=_guarded, args=(work, queue, bucket, stop), name=work.__name__, daemon=True).start()
     while not stop.wait(METRICS_EVERY_SECONDS):
         write_samples(metrics, meter().samples())
@@ -126,6 +128,20 @@ def _back_up(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event)
             stop.wait(BACKUP_LOOK_SECONDS)
         if is_drill_due(wiring.backups(), wiring.registry().deployment_id()):
             backup.handler({"source": "timer", "task": "drill"}, Context.fresh())
+
+
+def _export(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+    """Soon after it was asked for. What is put off is left to `_back_up`, and so is what lies in a store elsewhere."""
+    backups = wiring.backups()
+    if not isinstance(backups, FolderObjectStore):
+        stop.wait()
+        return
+    tried: set[ExportKey] = set()
+    while not stop.wait(EXPORT_LOOK_SECONDS):
+        waiting = {stored.key for stored in stored_exports(backups) if stored.is_waiting}
+        if waiting - tried:
+            backup.handler({"source": "timer", "task": "exports"}, Context.fresh())
+        tried = waiting
 
 
 def _settle() -> None:

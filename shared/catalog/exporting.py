@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from shared.catalog.mapping import filter_parameters, to_json
 from shared.domain import Bot, Filter
-from shared.export import TABLES, Record
+from shared.export import CATALOG_TABLES, TABLES, Record
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
@@ -21,9 +21,11 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Sink(Protocol):
-    """Takes the records of one table after another's, mixed, in pages."""
+    """Takes the records of one table after another's, mixed, in pages; a page may be empty."""
 
-    def add(self, table: str, records: Sequence[Record]) -> None: ...
+    def add(self, table: str, records: Sequence[Record]) -> None:
+        """What it raises ends the reading."""
+        ...
 
 
 class PostgresExport:
@@ -32,21 +34,32 @@ class PostgresExport:
     def __init__(self, client: PostgresClient) -> None:
         self._client = client
 
-    def read(self, bot: Bot, open_sink: Callable[[], Sink], *, since: datetime | None, batch_size: int) -> None:
-        """Hand everything to a sink, at most `batch_size` passages or logs at a time.
+    def read(
+        self,
+        bot: Bot,
+        open_sink: Callable[[], Sink],
+        *,
+        since: datetime | None,
+        batch_size: int,
+        tables: Collection[str] = CATALOG_TABLES,
+        page_seconds: float = READ_SECONDS,
+    ) -> None:
+        """Hand everything of those tables to a sink, at most `batch_size` passages or logs at a time.
 
         A connection that breaks begins again with a new sink.
         """
 
         def work(tx: Transaction) -> None:
             sink = open_sink()
-            for rows in _live_pages(tx, bot, since, batch_size):
-                _add_page(tx, bot, rows, sink)
-            for logs in _log_pages(tx, bot, since, batch_size):
-                sink.add("logs", [_record("logs", bot, row) for row in logs])
+            if set(tables) != {"logs"}:
+                for rows in _live_pages(tx, bot, since, batch_size):
+                    _add_page(tx, bot, rows, tables, sink)
+            if "logs" in tables:
+                for logs in _log_pages(tx, bot, since, batch_size):
+                    sink.add("logs", [_record("logs", bot, row) for row in logs])
 
         self._client.transact(
-            work, read_only=True, isolation="repeatable read", timeout_seconds=READ_SECONDS, joins_as_written=True
+            work, read_only=True, isolation="repeatable read", timeout_seconds=page_seconds, joins_as_written=True
         )
 
 
@@ -69,18 +82,24 @@ def _live_pages(tx: Transaction, bot: Bot, since: datetime | None, limit: int) -
         yield [row | {"since_generation": born[row["passage_id"]]} for row in found]
 
 
-def _add_page(tx: Transaction, bot: Bot, rows: Sequence[Row], sink: Sink) -> None:
+def _add_page(tx: Transaction, bot: Bot, rows: Sequence[Row], tables: Collection[str], sink: Sink) -> None:
     firsts = [row for row in rows if row["part"] == 0]  # so that each pair is told once
-    relations = tx.rows(
+    if "pairs" in tables:
+        sink.add("pairs", [_record("pairs", bot, row) for row in firsts])
+    if "relations" in tables:
+        sink.add("relations", [_record("relations", bot, row) for row in _relations(tx, bot, firsts)])
+    if "sources" in tables:
+        passages = [row | {"name": row["source_name"], "passage": row["text"]} for row in rows]
+        sink.add("sources", [_record("sources", bot, row) for row in passages])
+
+
+def _relations(tx: Transaction, bot: Bot, pairs: Sequence[Row]) -> list[Row]:
+    return tx.rows(
         "export_relations",
         bot_id=bot.bot_id,
-        qa_ids=[row["qa_id"] for row in firsts],
-        generations=[row["since_generation"] for row in firsts],
+        qa_ids=[row["qa_id"] for row in pairs],
+        generations=[row["since_generation"] for row in pairs],
     )
-    sink.add("pairs", [_record("pairs", bot, row) for row in firsts])
-    sink.add("relations", [_record("relations", bot, row) for row in relations])
-    passages = [row | {"name": row["source_name"], "passage": row["text"]} for row in rows]
-    sink.add("sources", [_record("sources", bot, row) for row in passages])
 
 
 def _log_pages(tx: Transaction, bot: Bot, since: datetime | None, limit: int) -> Iterator[list[Row]]:

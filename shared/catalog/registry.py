@@ -195,6 +195,9 @@ class PostgresRegistry:
     def release_lease(self, name: str, holder: UUID) -> None:
         self._client.transact(lambda tx: tx.execute("release_lease", name=name, holder=holder))
 
+    def drop_lease(self, name: str, holder: UUID) -> None:
+        self._client.transact(lambda tx: tx.execute("drop_lease", name=name, holder=holder))
+
 
 def _found(row: Row | None) -> Row:
     assert row is not None  # its row was locked a statement ago

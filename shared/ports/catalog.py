@@ -85,6 +85,10 @@ class Registry(Protocol):
 
     def release_lease(self, name: str, holder: UUID) -> None: ...
 
+    def drop_lease(self, name: str, holder: UUID) -> None:
+        """Release it and forget its progress: nobody will take it again."""
+        ...
+
 
 class DocumentCatalog(Protocol):
     """The life of one object, from a look at it to its generation, or to its tombstone."""

@@ -47,3 +47,7 @@ class ObjectStore(Protocol):
     def presign_put(self, key: str, *, size: int, expires_in_seconds: int = 900) -> PresignedUpload:
         """Lets anyone put exactly `size` bytes under that key for a while."""
         ...
+
+    def presign_get(self, key: str, *, expires_in_seconds: int = 900) -> str:
+        """A URL under which anyone may fetch that object for a while, without a key of their own."""
+        ...

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
+from urllib.parse import quote
 
 from shared.domain import ObjectVersion
 from shared.errors import NotFoundError, ObjectChangedError
@@ -45,6 +46,9 @@ class InMemoryObjectStore:
 
     def presign_put(self, key: str, *, size: int, expires_in_seconds: int = 900) -> PresignedUpload:
         return PresignedUpload(f"memory:{key}", "PUT", {"Content-Length": str(size)}, expires_in_seconds)
+
+    def presign_get(self, key: str, *, expires_in_seconds: int = 900) -> str:
+        return f"memory:{quote(key)}?expires_in={expires_in_seconds}"
 
 
 def _version(key: str, content: bytes) -> ObjectVersion:

@@ -13,6 +13,7 @@ from functions.sync.bucket_scan import claim_bucket
 from shared import steps
 from shared.domain import Deletion, DocumentStatus, QueryLog
 from shared.errors import BehindError, NotFoundError
+from shared.requested_exports import ExportRequest, request_export, stored_exports
 from shared.testing import InMemoryObjectStore
 from tests.worlds import World
 
@@ -321,6 +322,7 @@ def test_the_receipt_of_a_bot_is_final_after_a_second_look_and_outlives_it(world
     (receipt,) = world.deletions.newest_receipts(10)
     assert (receipt["kind"], receipt["slug"], receipt["state"]) == ("bot", "library", "final")
     assert set(receipt["verified"]["catalog"].values()) == {0}
+    assert receipt["verified"]["exports"] == {"objects": 0}
     assert world.deletions.bot_id("library") == bot.bot_id
     assert world.deletions.receipt(receipt["tombstone_id"])["state"] == "final"
     for unknown in ("nobody", "\0"):
@@ -359,3 +361,22 @@ def test_the_ledger_is_no_knowledge(world: World) -> None:
     world.remove("faq.csv")
     assert [key for key in world.objects.contents if not key.startswith(".lockstep/ledger/library/")] == []
     assert world.hints.keys == []
+
+
+def test_the_exports_of_a_bot_go_with_it_and_what_comes_behind_them_goes_before_the_receipt_is_final(
+    world: World,
+) -> None:
+    bot, kept = world.refreshed(), world.register("kept")
+    export = request_export(world.backups, bot, ExportRequest("csv", None, False))
+    world.backups.put(f"{export.key.prefix}0123/pairs.csv", b"x")
+    request_export(world.backups, kept, ExportRequest("csv", None, False))
+    world.ledger().delete_bot(bot)
+    world.sync()
+    assert list(world.backups.list(f"exports/{bot.bot_id}/")) == []
+    assert [stored.key.bot_id for stored in stored_exports(world.backups)] == [kept.bot_id]
+    world.backups.put(f"{export.key.prefix}4567/pairs.csv", b"of a worker that had stood still")
+    for state in ("provisional", "final"):
+        world.sync(second_look_seconds=-1)
+        (receipt,) = world.deletions.newest_receipts(10)
+        assert receipt["state"] == state
+        assert list(world.backups.list(f"exports/{bot.bot_id}/")) == []

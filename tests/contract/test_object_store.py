@@ -135,6 +135,18 @@ def test_an_uploader_needs_no_key_of_their_own(store: ObjectStore) -> None:
         assert version.size == 5
 
 
+def test_who_fetches_a_file_needs_no_key_of_their_own(store: ObjectStore) -> None:
+    key = "exports/big file+ü.bin"
+    store.put(key, b"12345")
+    url = store.presign_get(key, expires_in_seconds=60)
+    assert "big%20file%2B%C3%BC.bin" in url
+    if isinstance(store, S3ObjectStore):
+        assert httpx2.get(url).content == b"12345"
+        assert httpx2.get(url.replace("big%20file", "other")).status_code == 403
+        assert httpx2.put(url, content=b"123").status_code == 403
+        assert httpx2.get(store.presign_get("exports/nothing.bin")).status_code == 404
+
+
 # What is particular to one of them
 
 
@@ -190,6 +202,33 @@ def test_a_folder_checks_its_own_signatures(tmp_path: Path) -> None:
     assert not store.accepts("bot/a", size=3, expires=expires + 1, signature=signature)
     old = httpx2.URL(store.presign_put("bot/a", size=3, expires_in_seconds=-1).url).params
     assert not store.accepts("bot/a", size=3, expires=int(old["expires"]), signature=old["signature"])
+
+
+def test_a_folder_gives_a_file_for_a_signature_of_its_own_alone(tmp_path: Path) -> None:
+    store, other = (FolderObjectStore(tmp_path / name, signing_key=b"key") for name in ("backups", "bucket"))
+    for each in (store, other):
+        each.put("a/1", b"1")
+        each.put("b/1", b"1")
+    query = httpx2.URL(store.presign_get("a/1")).params
+    expires, signature = int(query["expires"]), query["signature"]
+    assert store.signed_file("a/1", expires=expires, signature=signature) == tmp_path / "backups" / "a" / "1"
+    assert store.signed_file("b/1", expires=expires, signature=signature) is None
+    assert store.signed_file("a/1", expires=expires + 1, signature=signature) is None
+    assert other.signed_file("a/1", expires=expires, signature=signature) is None
+    upload = httpx2.URL(store.presign_put("a/1", size=1).url).params
+    assert store.signed_file("a/1", expires=int(upload["expires"]), signature=upload["signature"]) is None
+    assert not store.accepts("a/1", size=1, expires=expires, signature=signature)
+    old = httpx2.URL(store.presign_get("a/1", expires_in_seconds=-1)).params
+    assert store.signed_file("a/1", expires=int(old["expires"]), signature=old["signature"]) is None
+    store.delete("a/1")
+    assert store.signed_file("a/1", expires=expires, signature=signature) is None
+
+
+def test_a_folder_without_a_key_signs_for_nobody(tmp_path: Path) -> None:
+    store = FolderObjectStore(tmp_path)
+    store.put("a/1", b"1")
+    query = httpx2.URL(store.presign_get("a/1")).params
+    assert store.signed_file("a/1", expires=int(query["expires"]), signature=query["signature"]) is None
 
 
 @pytest.mark.usefixtures("credentials")

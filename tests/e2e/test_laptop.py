@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -278,6 +279,33 @@ def test_what_is_live_can_be_exported(laptop: Laptop, tmp_path: Path) -> None:
     assert "name either a folder with --out" in laptop.run("export", expect=2)
     status = laptop.json("status")
     assert status["last"].keys() == {"snapshot", "audit", "drill"}
+
+
+def test_what_is_live_can_be_exported_over_the_api_too(laptop: Laptop, tmp_path: Path) -> None:
+    wait_for(lambda: len(laptop.json("documents", "list", "demo", "--in", "live")) == 4)
+    here, there = tmp_path / "here", tmp_path / "there"
+    laptop.run("export", "--bot", "demo", "--format", "csv", "--out", str(here))
+    remote = ("export", "--remote", "--bot", "demo", "--format", "csv")
+    said = laptop.run(*remote, "--out", str(there))
+    assert "every checksum is right" in said
+    for table in ("pairs", "relations", "sources"):
+        assert (there / "demo" / f"{table}.csv").read_bytes() == (here / "demo" / f"{table}.csv").read_bytes()
+    (bot,) = json.loads((there / "export.json").read_text())["bots"]
+    assert {file["path"] for file in bot["files"]} == {f"demo/{path.name}" for path in (there / "demo").iterdir()}
+    assert "is there already" in laptop.run(*remote, "--out", str(there), expect=1)
+    assert "--remote writes one bot into a folder" in laptop.run("export", "--remote", expect=2)
+    assert "no bot 'nobody'" in laptop.run("export", "--remote", "--bot", "nobody", "--out", "x", expect=1)
+
+    export_id = re.findall("[0-9a-f]{8}-[0-9a-f-]{27}", said)[0]
+    laptop.run("export", "--remote", "--bot", "demo", "--id", export_id, "--out", str(tmp_path / "again"))
+    found = httpx2.get(f"{laptop.url}/bots/demo/exports/{export_id}").json()
+    url = found["files"][0]["url"]
+    assert httpx2.get(url, headers={"Range": "bytes=0-2"}).content == b"bot"
+    assert httpx2.get(url.replace("signature=", "signature=0")).status_code == 403
+    assert httpx2.get(f"{laptop.url}/presigned/demo/care-guide.md").status_code == 400
+    assert httpx2.delete(f"{laptop.url}/bots/demo/exports/{export_id}").status_code == 204
+    assert httpx2.get(url).status_code == 403
+    assert httpx2.get(f"{laptop.url}/bots/demo/export?format=csv").content == (here / "demo" / "pairs.csv").read_bytes()
 
 
 def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> None:

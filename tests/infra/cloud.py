@@ -104,6 +104,9 @@ class Cloud:
     def get(self, path: str) -> Response:
         return self.call(load_event("api_ready"), path=path)
 
+    def post(self, path: str, body: Any) -> Response:
+        return self.call({**load_event("api_search"), "body": json.dumps(body), "isBase64Encoded": False}, path=path)
+
     def create_queue(self, name: str) -> str:
         url: str = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         return url

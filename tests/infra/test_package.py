@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from importlib import metadata
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -28,7 +29,7 @@ from layers.model.build import DownloadError
 from shared.embedder import read_model
 from tests.conftest import ROOT
 from tests.infra.imports import import_failures, reachable_imports
-from tests.infra.packaged import Package
+from tests.infra.packaged import Package, bare_python
 
 BUILD_ONLY = ("torch", "transformers", "sentence_transformers", "optimum", "scipy", "onnx", "milvus_lite", "pyarrow")
 
@@ -50,6 +51,16 @@ def test_imports_inside_functions_are_among_what_is_tried(package: Package) -> N
     assert {("openai", "OpenAI"), ("mangum", "Mangum"), ("pymilvus", "MilvusClient"), ("boto3", "")} <= query
     assert {("pypdf", "PdfReader"), ("functions.ingest.parsing.word", "")} <= ingest
     assert ("openai", "OpenAI") not in ingest
+
+
+def test_a_workbook_can_be_written_in_the_package_of_backup(package: Package, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1].split(':'); from pathlib import Path; "
+        "from functions.backup.export_files import XlsxFile; XlsxFile(Path(sys.argv[2])).close()"
+    )
+    command = bare_python("-c", program, ":".join(package.search_path("backup")), str(tmp_path))
+    subprocess.run(command, check=True)
+    assert (tmp_path / "export.xlsx").stat().st_size > 0
 
 
 def test_what_is_missing_is_noticed(package: Package) -> None:

@@ -13,9 +13,11 @@ from pydantic import SecretStr
 
 from infra.package import FUNCTIONS
 from shared.operations import DRIFT_KINDS
+from shared.requested_exports import EXPORTS, KEPT_DAYS
 from shared.settings import PREFIX, Settings, load_settings
 from shared.telemetry import METRICS, NAMESPACE
 from tests.conftest import ROOT
+from tests.infra.cloud import load_event
 from tests.infra.serverless import REGION, Template, make_template, text_of
 
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
@@ -37,6 +39,8 @@ PERMISSIONS = {
         *((action, "DocumentsBucket.Arn/*") for action in ("s3:PutObject", "s3:DeleteObject")),
         ("s3:ListBucket", "DocumentsBucket.Arn"),  # of the ledger alone: what the catalog must know to be deleted
         *((action, "DocumentsBucket.Arn/.lockstep/ledger/*") for action in READ),
+        *((f"s3:{action}Object", "BackupsBucket.Arn/exports/*") for action in ("Put", "Get", "Delete")),
+        ("s3:ListBucket", "BackupsBucket.Arn"),  # of exports alone
         *(("sqs:SendMessage", f"{queue}.Arn") for queue in ("IngestQueue", "SyncQueue")),  # a retry asks for a look
     },
     "SyncRole": {
@@ -46,6 +50,7 @@ PERMISSIONS = {
         ("s3:DeleteObject", "DocumentsBucket.Arn/*"),  # of a deleted bot, corrections of a deleted document
         *(("s3:GetObject", f"BackupsBucket.Arn/{folder}/*") for folder in ("snapshots", "parts")),  # of a lost index
         ("s3:ListBucket", "BackupsBucket.Arn"),
+        ("s3:DeleteObject", "BackupsBucket.Arn/exports/*"),  # of a deleted bot
         ("sqs:SendMessage", "IngestQueue.Arn"),
         *((action, "SyncQueue.Arn") for action in (*TAKE_MESSAGES, "sqs:SendMessage")),
     },
@@ -58,7 +63,7 @@ PERMISSIONS = {
                 "Get",
                 "Delete",
             )  # old ones are deleted by the function, which knows what others share
-            for folder in ("snapshots", "parts", "state")
+            for folder in ("snapshots", "parts", "state", "exports")
         ),
         ("s3:ListBucket", "BackupsBucket.Arn"),
     },
@@ -176,12 +181,55 @@ def test_timers_start_sync_and_backup(template: Template) -> None:
         (text_of(target["Arn"]), target.get("Input", "")): rule["ScheduleExpression"]
         for rule in rules
         for target in rule["Targets"]
+        if "ScheduleExpression" in rule
     }
     assert started == {
         ("SyncLambdaFunction.Arn", ""): "rate(1 hour)",
         ("BackupLambdaFunction.Arn", ""): "cron(15/20 2-5 * * ? *)",
         ("BackupLambdaFunction.Arn", '{"task":"drill"}'): "cron(45 6 ? * SUN *)",
     }
+
+
+def test_a_request_for_an_export_wakes_backup(template: Template) -> None:
+    (rule,) = (it for it in template.of_type("AWS::Events::Rule").values() if "EventPattern" in it)
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"Ref": "BackupsBucket"}]},
+            "object": {"key": [{"wildcard": "exports/*/request.json"}]},
+        },
+    }
+    assert rule["State"] == "ENABLED"
+    assert [text_of(target["Arn"]) for target in rule["Targets"]] == ["BackupLambdaFunction.Arn"]
+    bucket = template.of_type("AWS::S3::Bucket")["BackupsBucket"]
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    allowed = {
+        text_of(it["FunctionName"]): it["Principal"] for it in template.of_type("AWS::Lambda::Permission").values()
+    }
+    assert allowed["BackupLambdaFunction.Arn"] == "events.amazonaws.com"
+
+
+def test_the_event_that_is_tested_is_one_that_the_rule_lets_through() -> None:
+    event = load_event("s3_export_requested")
+    assert (event["source"], event["detail-type"]) == ("aws.s3", "Object Created")
+    assert re.fullmatch(r"exports/.*/request\.json", event["detail"]["object"]["key"])
+
+
+def test_query_sees_of_the_snapshots_bucket_the_exports_alone(template: Template) -> None:
+    (policy,) = template.content["Resources"]["QueryRole"]["Properties"]["Policies"]
+    (statement,) = (
+        it
+        for it in policy["PolicyDocument"]["Statement"]
+        if it["Action"] == "s3:ListBucket" and text_of(it["Resource"]) == "BackupsBucket.Arn"
+    )
+    assert statement["Condition"] == {"StringLike": {"s3:prefix": "exports/*"}}
+
+
+def test_the_bucket_forgets_exports_when_the_function_does(template: Template) -> None:
+    rules = template.of_type("AWS::S3::Bucket")["BackupsBucket"]["LifecycleConfiguration"]["Rules"]
+    forgotten = [(rule["Prefix"], rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule]
+    assert forgotten == [(EXPORTS, KEPT_DAYS)]  # and nothing else by its age: snapshots share files
 
 
 # What they may do, and know
@@ -217,7 +265,7 @@ def test_a_function_s_settings_are_known_and_enough(template: Template, name: st
     assert settings.bucket_url.startswith("s3://")
     assert settings.postgres_direct_url or name == "ingest"
     assert (settings.ingest_queue_url and settings.sync_queue_url) or name in ("query", "backup")
-    assert settings.backup_url or name != "backup"
+    assert settings.backup_url or name == "ingest"
     assert settings.api_key or name != "query"
 
 

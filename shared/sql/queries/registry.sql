@@ -126,6 +126,9 @@ update claims set progress = cast(:progress as jsonb) where name = :name and hol
 -- name: release_lease
 update claims set leased_until = clock_timestamp() where name = :name and holder = :holder;
 
+-- name: drop_lease
+delete from claims where name = :name and holder = :holder;
+
 -- name: applied_migrations
 select version, checksum from schema_migrations order by version;
 

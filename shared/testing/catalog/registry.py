@@ -136,9 +136,14 @@ class InMemoryRegistry:
 
     @atomic
     def release_lease(self, name: str, holder: UUID) -> None:
-        owner, _, progress = self._state.leases[name]
-        if owner == holder:
+        owner, _, progress = self._state.leases.get(name, (None, 0.0, {}))
+        if owner is not None and owner == holder:
             self._state.leases[name] = owner, 0.0, progress
+
+    @atomic
+    def drop_lease(self, name: str, holder: UUID) -> None:
+        if name in self._state.leases and self._state.leases[name][0] == holder:
+            del self._state.leases[name]
 
     def _in_state(self, wanted: str) -> list[Bot]:
         found = [self._current(rows) for rows in self._state.bots.values() if rows.state == wanted]
