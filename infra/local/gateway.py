@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from functions.query.app import app as query_app
 from functions.query.guard import Guard
 from functions.query.problems import problem_response
+from infra.local.left_hints import LeftHints
 from infra.local.metrics import METRICS, MetricsPage
 from shared import wiring
 from shared.errors import LockstepError
@@ -111,8 +112,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--metrics-of-worker", type=Path, required=True)
+    parser.add_argument("--worker-metrics", type=Path, required=True, help="where the worker leaves its figures")
+    parser.add_argument("--hints", type=Path, required=True, help="where the worker looks for hints")
     options = parser.parse_args()
+    wiring.install_hints(LeftHints(options.hints))
     wiring.warm_up()
     import uvicorn
 
@@ -124,7 +127,7 @@ def main() -> None:
             await super().startup(sockets)
 
     config = uvicorn.Config(
-        Gateway(query_app(), Guard(MetricsPage(options.metrics_of_worker), wiring.settings())),
+        Gateway(query_app(), Guard(MetricsPage(options.worker_metrics), wiring.settings())),
         host=options.host,
         port=options.port,
         log_level="warning",

@@ -52,6 +52,10 @@ class State:
         return self.logs / "worker-metrics.json"
 
     @property
+    def hints(self) -> Path:
+        return self.root / "hints"
+
+    @property
     def running(self) -> Path:
         return self.root / "running.json"
 
@@ -73,7 +77,7 @@ class State:
             _write_whole(form, f"{FORMAT}\n")
         elif (found := form.read_text("utf-8", "replace").strip()) != str(FORMAT):
             raise ConfigurationError(f"{form} says {found!r}, this Lockstep knows {FORMAT}.")
-        for folder in (self.bucket, self.backups, self.logs, self.milvus):
+        for folder in (self.bucket, self.backups, self.hints, self.logs, self.milvus):
             folder.mkdir(parents=True, exist_ok=True)
 
     def lock(self) -> IO[str]:

@@ -65,9 +65,9 @@ class Laptop:
         self._postgres = EmbeddedPostgres(state.postgres)
         self._milvus = EmbeddedMilvus(state.milvus)
         self.environment = self._environment(host, port)
-        metrics = ["--metrics-of-worker", str(state.worker_metrics)]
-        self._gateway = self._python("gateway", ["--host", host, "--port", str(port), *metrics])
-        self._worker = self._python("worker", ["--metrics", str(state.worker_metrics)])
+        between = ["--worker-metrics", str(state.worker_metrics), "--hints", str(state.hints)]
+        self._gateway = self._python("gateway", ["--host", host, "--port", str(port), *between])
+        self._worker = self._python("worker", between)
 
     def start(self) -> None:
         """Everything but the worker. Raises LockstepError, which says what is wrong."""

@@ -16,6 +16,7 @@ from functions.backup import handler as backup
 from functions.backup.drill import is_drill_due
 from functions.ingest import handler as ingest
 from functions.sync import handler as sync
+from infra.local.left_hints import pass_on
 from infra.local.metrics import write_samples
 from infra.local.queue import HintQueue
 from shared import wiring
@@ -27,6 +28,7 @@ from shared.telemetry import logger, meter
 
 MESSAGES_AT_ONCE = 10
 SYNC_EVERY_SECONDS = 60.0
+HEAR_SECONDS = 0.2  # an empty folder is looked through in no time
 METRICS_EVERY_SECONDS = 5.0
 BACKUP_LOOK_SECONDS = 60.0  # whether one is due
 EXPORT_LOOK_SECONDS = 2.0  # whether one was asked for; in a folder, which costs next to nothing
@@ -51,8 +53,9 @@ class Context:
 def main() -> None:
     """Run until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--metrics", type=Path, required=True, help="where its figures are left for the gateway")
-    metrics: Path = parser.parse_args().metrics
+    parser.add_argument("--worker-metrics", type=Path, required=True, help="where its figures are left for the gateway")
+    parser.add_argument("--hints", type=Path, required=True, help="where the gateway leaves hints")
+    options = parser.parse_args()
     os.nice(NICENESS)
     bucket = wiring.bucket()
     assert isinstance(bucket, FolderObjectStore)
@@ -61,10 +64,16 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    for work in (_watch, _ingest, _sync, _back_up, _export):
+
+    def hear(queue: HintQueue, bucket: FolderObjectStore, stop: threading.Event) -> None:
+        """What the gateway wants done soon: a retry, a rollback, a deleted pair."""
+        while not stop.wait(HEAR_SECONDS):
+            pass_on(options.hints, queue)
+
+    for work in (_watch, hear, _ingest, _sync, _back_up, _export):
         threading.Thread(target=_guarded, args=(work, queue, bucket, stop), name=work.__name__, daemon=True).start()
     while not stop.wait(METRICS_EVERY_SECONDS):
-        write_samples(metrics, meter().samples())
+        write_samples(options.worker_metrics, meter().samples())
     # Whatever is under way is resumed by the next start; there is nothing to wait for.
     sys.exit(0)
 
