@@ -295,3 +295,16 @@ def test_a_lease_has_one_holder_and_keeps_its_progress(world: World) -> None:
     world.registry.save_progress("scan", second, {"after": "stolen"})
     world.registry.release_lease("scan", first)
     assert world.registry.claim_lease("scan", second, 60) == {"after": "b"}
+
+
+def test_a_dropped_lease_is_forgotten_with_its_progress_by_its_holder_alone(world: World) -> None:
+    registry, holder, other = world.registry, uuid4(), uuid4()
+    assert registry.claim_lease("work", holder, 60) == {}
+    registry.save_progress("work", holder, {"attempts": 1})
+    registry.drop_lease("work", other)
+    assert registry.claim_lease("work", other, 60) is None
+    registry.release_lease("work", holder)
+    assert registry.claim_lease("work", other, 60) == {"attempts": 1}
+    registry.drop_lease("work", other)
+    registry.release_lease("work", other)
+    assert registry.claim_lease("work", holder, 60) == {}

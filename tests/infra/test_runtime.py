@@ -160,6 +160,10 @@ def test_a_small_export_is_the_answer_itself(priced: Cloud) -> None:
     answer = priced.get("/bots/workshop/export")
     assert answer.status == 200
     assert "puncture" in {json.loads(line)["external_id"] for line in answer.content.splitlines()}
+    event = load_event("api_ready")
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/bots/workshop/export"
+    for form in ("jsonl", "csv"):  # as text within JSON, what is not ASCII could be larger than an answer may be
+        assert priced.result("query", {**event, "rawQueryString": f"format={form}"})["isBase64Encoded"]
 
 
 def test_the_event_of_a_request_has_an_export_written_which_needs_no_key_to_fetch(priced: Cloud) -> None:

@@ -208,6 +208,17 @@ def test_a_bot_that_is_not_there_has_none(fast: TestClient, is_deleted: bool) ->
         problem(fast.request(method, f"/bots/{slug}/{path}", json={} if method == "POST" else None), 404)
 
 
+def test_one_that_is_damaged_says_so_and_can_be_deleted() -> None:
+    world = memory_world()
+    with client_of(world, backup_url="file:///backups") as client:
+        export_id = client.post("/bots/library/exports", json={}).json()["export_id"]
+        world.backups.put(f"exports/{world.bot.bot_id}/{export_id}/request.json", b"{")
+        path = f"/bots/library/exports/{export_id}"
+        assert "damaged" in problem(client.get(path), 422)["detail"]
+        assert client.delete(path).status_code == 204
+        problem(client.get(path), 404)
+
+
 def test_too_many_are_refused(fast: TestClient) -> None:
     for _ in range(50):
         assert fast.post("/bots/library/exports", json={}).status_code == 202

@@ -11,9 +11,10 @@ from functions.query.models import ExportFileOut, ExportIn, ExportOut, ExportsOu
 from functions.query.services import BotOf, Services, ServicesOf
 from functions.query.small_export import export_table
 from functions.query.values import Moment
-from shared.errors import ConflictError
+from shared.errors import ConflictError, NotFoundError
 from shared.ports import ObjectStore
 from shared.requested_exports import (
+    ExportKey,
     ExportRequest,
     RequestedExport,
     delete_export,
@@ -82,8 +83,8 @@ def get_export(bot: BotOf, services: ServicesOf, export_id: UUID) -> ExportOut:
 
 @router.delete("/exports/{export_id}", status_code=204, summary="Delete an export, or take the request back")
 def remove_export(bot: BotOf, services: ServicesOf, export_id: UUID) -> None:
-    store = _store(services)
-    delete_export(store, export_of(store, bot, export_id).key)
+    if not delete_export(_store(services), ExportKey(bot.bot_id, export_id)):
+        raise NotFoundError(f"The bot {bot.slug!r} has no export {export_id}.")
     step("export.deleted")
 
 
