@@ -86,8 +86,8 @@ def _try(lab: Lab, report: Report, trial: Trial, scenario: Scenario) -> Outcome:
     with a_history(lab, slug, trial.command) as history:
         try:
             outcome = history.run(scenario, trial.fault, trial.step, trial.passing)
-        except RuntimeError as error:  # the API refused what it should have taken: the others are tried nevertheless
-            outcome = Outcome([], True, [f"it could not be played to its end: {error}"], 0)
+        except Exception as error:  # the others are tried nevertheless
+            outcome = Outcome([], True, [f"it could not be played to its end: {type(error).__name__}: {error}"], 0)
     report.add(
         trial,
         is_hit=outcome.is_hit,

@@ -97,8 +97,8 @@ class Checker:
         self._observer, self._api, self._slug = observer, api, slug
 
     def stuck(self) -> list[str]:
-        """What is left to be done."""
-        return list(self._rows_of(STUCK))
+        """What is left to be done; nothing as long as a restore has not made the bot."""
+        return list(self._rows_of(STUCK)) if self._observer.has_bot(self._slug) else []
 
     def violations(self, expected: Expected | None) -> list[str]:
         """Every promise that is broken; `expected` is None for a bot that must be gone."""

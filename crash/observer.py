@@ -80,6 +80,10 @@ class Observer:
     def drop_collection(self, collection: str) -> None:
         self._index.drop_collection(collection)
 
+    def has_bot(self, slug: str) -> bool:
+        """In whatever state."""
+        return bool(self.sql("select from bots where slug = :slug", slug=slug))
+
     def bot(self, slug: str) -> dict[str, Any]:
         """The bot in whatever state it is, with the name of its collection."""
         (row,) = self.sql(
@@ -90,7 +94,7 @@ class Observer:
 
     def erase_bot(self, slug: str) -> None:
         """Remove every trace of a bot from both stores: there was never one."""
-        if not self.sql("select from bots where slug = :slug", slug=slug):
+        if not self.has_bot(slug):
             return  # a restore of it was given up
         bot = self.bot(slug)
         partitions = self.sql(
