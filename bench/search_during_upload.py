@@ -15,7 +15,7 @@ UPLOADING_BOT = "busy"
 NAME = "pairs.jsonl"
 TIMES = 3.0  # of the idle p95
 PAUSE_SECONDS = 0.1  # somebody reads what was found
-LONGEST_SECONDS = 600.0  # embedding goes on as it began: the rest of it would show nothing new
+LONGEST_SECONDS = 300.0  # embedding goes on as it began: the rest of it would show nothing new
 
 
 def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
