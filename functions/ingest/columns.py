@@ -33,6 +33,11 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "difficulty": ("difficulty", "level", "zorluk", "난이도"),
     "tags": ("tags", "tag", "keywords", "labels", "etiketler", "태그", "키워드"),
     "is_active": ("is_active", "active", "enabled", "aktif"),
+    "aliases": (
+        *("aliases", "alias", "synonyms", "synonym", "also_known_as", "aka", "alternative_names", "other_names"),
+        *("es_anlamlilar", "es_anlamli", "diger_adlar", "동의어", "별칭", "이명", "synonyme", "alternativnamen"),
+        *("synonymes", "autres_noms", "sinonimos", "otros_nombres"),
+    ),
     "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
 }
 
@@ -53,6 +58,11 @@ def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[st
             found[part] = name
             taken.add(name)
     return found
+
+
+def is_aliases(name: str) -> bool:
+    """Whether a field of that name holds other names of what its record is about."""
+    return _fold(name) in COLUMN_NAMES["aliases"]
 
 
 def _fold(name: str) -> str:

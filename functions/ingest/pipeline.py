@@ -144,6 +144,7 @@ class Ingest:
             document=document,
             fallback_title=PurePosixPath(name).stem,
             columns=observation.bot.settings.columns,
+            name=name,
         )
         accepted = Accepted(version, content_hash, maker.title)
         generation, pairs_so_far = None, 0
