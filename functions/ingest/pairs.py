@@ -16,6 +16,7 @@ from functions.ingest.columns import find_columns, is_aliases
 from functions.ingest.json_values import plain_text, plain_value
 from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
+from functions.ingest.parsing.faq import without_titles
 from shared.domain import Metadata, Pair, Relation, qa_id_of
 from shared.rows import clip
 
@@ -51,9 +52,10 @@ class PairMaker:
         if not response:
             return None
         path = section.heading_path
-        question = HEADING_SEPARATOR.join(path) or self.title
+        key = HEADING_SEPARATOR.join(path) or self.title
+        question = HEADING_SEPARATOR.join(without_titles(path)) or key
         return Pair(
-            qa_id=self._qa_id(f"question:{question}", response),
+            qa_id=self._qa_id(f"question:{key}", response),
             question=question,
             response=response,
             heading_path=path,

@@ -40,7 +40,8 @@ class ParagraphBuilder:
             yield self._block(paragraph, page, was_tabular)
 
     def _block(self, paragraph: Sequence[Line], page: int, was_tabular: bool) -> Block:
-        return Block(self.join(paragraph), page=page, tight=was_tabular and _is_tabular(paragraph))
+        is_bold = all(line.is_bold for line in paragraph)
+        return Block(self.join(paragraph), page=page, tight=was_tabular and _is_tabular(paragraph), is_bold=is_bold)
 
     def join(self, lines: Sequence[Line]) -> str:
         text = ""

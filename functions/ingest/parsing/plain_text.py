@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
 from functions.ingest.parsing import limits
-from functions.ingest.parsing.blocks import Block, fold_blocks
+from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.charset import detect_encoding
 from functions.ingest.parsing.document import ParsedDocument, Section
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import iter_lines, open_text
 
 # "BOOK ONE: 1805", "CHAPTER I", "Chapter 5. Title": the word that opens the line, and the heading's level.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from functions.ingest.parsing.blocks import fold_blocks
 from functions.ingest.parsing.document import ParsedDocument, Section
 from functions.ingest.parsing.facts import parse_date, usable_text, usable_title
 from functions.ingest.parsing.html_blocks import html_blocks
 from functions.ingest.parsing.html_tree import main_part, read_tree, visible_parts
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import read_markup
 
 if TYPE_CHECKING:

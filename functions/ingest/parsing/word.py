@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from functions.ingest.parsing.blocks import fold_blocks
 from functions.ingest.parsing.document import ParsedDocument
 from functions.ingest.parsing.facts import usable_text, usable_title, with_zone
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.word_blocks import WordReader
 from functions.ingest.parsing.word_numbering import read_numbering
 from functions.ingest.parsing.word_styles import read_styles
