@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.faq import QUESTION_LEVEL
 from functions.ingest.parsing.html_blocks import html_blocks
 from functions.ingest.parsing.html_tree import read_tree, visible_parts
+from shared.errors import RejectedDocumentError
 
 if TYPE_CHECKING:
     from functions.ingest.parsing.html_tree import Node, Tree
@@ -48,35 +50,50 @@ def declared_questions(tree: Tree) -> list[DeclaredQuestion]:
 
 
 def with_declared(blocks: Sequence[Block], declared: Sequence[DeclaredQuestion]) -> Iterator[Block]:
-    """The blocks of the page with its declared questions as headings; at the end those that it does not show."""
+    """The blocks of the page with its declared questions as headings, and the answers that it does not show."""
     waiting = {_letters(item.question): item for item in declared}
+    places = _places(blocks, waiting)
     answer = ""  # the letters of the answer that is being shown
     for index, block in enumerate(blocks):
-        letters = _letters(block.text)
-        if answer and (block.heading_level is not None or letters not in answer):
+        if answer and (block.heading_level is not None or _letters(block.text) not in answer):
             yield Block("", heading_level=_LEVEL)
             answer = ""
-        item = waiting.get(letters)
-        following = blocks[index + 1] if index + 1 < len(blocks) else None
-        if item is None or not _is_shown(block, following, item):
+        item = waiting.pop(places.get(index, ""), None)
+        if item is None:
             yield block
-            continue
-        del waiting[letters]
-        if block.heading_level is None:
+        elif not _is_shown(blocks, index, item):
+            yield from (block, *item.answer)
+        elif block.heading_level is not None:
+            yield block
+        else:
             answer = item.letters
-            block = replace(block, text=item.question, heading_level=_LEVEL, tight=False)
-        yield block
+            yield replace(block, text=item.question, heading_level=_LEVEL, tight=False)
     for item in waiting.values():
         yield Block("", heading_level=0)
         yield Block(item.question, heading_level=_LEVEL)
         yield from item.answer
 
 
-def _is_shown(block: Block, following: Block | None, item: DeclaredQuestion) -> bool:
+def _places(blocks: Sequence[Block], waiting: Mapping[str, DeclaredQuestion]) -> dict[int, str]:
+    """Where each question stands above its answer, else where it is a heading (of an answer that is folded away)."""
+    shown: dict[str, int] = {}
+    headings: dict[str, int] = {}
+    for index, block in enumerate(blocks):
+        if (item := waiting.get(letters := _letters(block.text))) is None:
+            continue
+        if _is_shown(blocks, index, item):
+            shown.setdefault(letters, index)
+        elif block.heading_level is not None:
+            headings.setdefault(letters, index)
+    return {index: letters for letters, index in {**headings, **shown}.items()}
+
+
+def _is_shown(blocks: Sequence[Block], index: int, item: DeclaredQuestion) -> bool:
     """Whether the answer follows; below a heading it may be worded otherwise."""
+    following = blocks[index + 1] if index + 1 < len(blocks) else None
     if following is None or following.heading_level is not None:
         return False
-    return block.heading_level is not None or _letters(following.text) in item.letters
+    return blocks[index].heading_level is not None or _letters(following.text) in item.letters
 
 
 def _of_scripts(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -137,8 +154,11 @@ def _inner_html(node: Node) -> str:
 
 
 def _blocks_of(answer: str) -> list[Block]:
-    body = read_tree(answer).body if answer.strip() else None
-    return [] if body is None else [replace(block, heading_level=None) for block in html_blocks(visible_parts(body)) if block.text]
+    with suppress(RejectedDocumentError):  # nested absurdly: it is the page's own text that counts
+        body = read_tree(answer).body if answer.strip() else None
+        blocks = [] if body is None else list(html_blocks(visible_parts(body)))
+        return [replace(block, heading_level=None) for block in blocks if block.text]
+    return []
 
 
 def _letters(text: str) -> str:

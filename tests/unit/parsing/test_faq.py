@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from uuid import UUID
 
 import docx
@@ -148,3 +149,79 @@ def test_bold_questions_of_markdown_word_and_pdf_are_pairs() -> None:
 
 def test_a_bold_sentence_is_no_heading() -> None:
     assert read("a.md", "**Never do this.**\n\nText.").by_heading == {(): "Never do this.\n\nText."}
+
+
+# Declared for search engines
+
+
+def declared(answers: dict[str, str], **more: object) -> str:
+    questions = [
+        {"@type": "Question", "name": question, "acceptedAnswer": {"@type": "Answer", "text": answer}}
+        for question, answer in answers.items()
+    ]
+    value = {"@context": "https://schema.org", "@type": "FAQPage", "mainEntity": questions, **more}
+    return f'<script type="application/ld+json">{json.dumps(value)}</script>'
+
+
+def test_a_declared_page_that_shows_nothing_is_read_from_its_declaration() -> None:
+    answers = {
+        "How often?": "<p>Every <b>200 km</b>:</p><ul><li>summer</li><li>winter</li></ul>",
+        "And rain?": "After.",
+    }
+    page = f"<html><head>{declared(answers)}</head><body><h1>Bikes</h1><p>We know them well.</p></body></html>"
+    assert pairs("a.html", page) == {
+        "Bikes": "We know them well.",
+        "How often?": "Every 200 km:\n\n- summer\n- winter",
+        "And rain?": "After.",
+    }
+
+
+def test_what_is_shown_is_taken_with_its_structure_and_not_twice() -> None:
+    answers = {"How often?": "Every 200 km: summer winter", "And rain?": "After every ride."}
+    shown = (
+        "<h1>Bikes</h1><ul><li>How often?</li><li>And rain?</li></ul>"
+        "<div class=q>How often?</div><div class=a>Every 200 km:<ul><li>summer</li><li>winter</li></ul></div>"
+        "<div class=q>And rain?</div><div class=a>After every ride.</div><p>Call us.</p>"
+    )
+    assert pairs("a.html", f"<html><body>{shown}{declared(answers)}</body></html>") == {
+        "Bikes": "Call us.",  # the later of two sections under the same heading in this view
+        "Bikes › How often?": "Every 200 km:\n\n- summer\n- winter",
+        "Bikes › And rain?": "After every ride.",
+    }
+
+
+def test_an_answer_that_is_folded_away_is_put_under_its_heading() -> None:
+    page = "<h1>Bikes</h1><h3>How often?</h3><div style='display:none'>Daily.</div><h3>And rain?</h3><div>After.</div>"
+    found = pairs(
+        "a.html", f"<html><body>{page}{declared({'How often?': 'Daily.', 'And rain?': 'After.'})}</body></html>"
+    )
+    assert found == {"Bikes › How often?": "Daily.", "Bikes › And rain?": "After."}
+
+
+def test_microdata_declares_questions_too() -> None:
+    items = "".join(
+        '<div itemscope itemprop="mainEntity" itemtype="https://schema.org/Question"><span itemprop="name">'
+        f'{question}</span><div itemscope itemprop="acceptedAnswer" itemtype="https://schema.org/Answer">'
+        f'<div itemprop="text"{style}>{answer}</div></div></div>'
+        for (question, answer), style in zip(TWO.items(), ("", " hidden"), strict=True)
+    )
+    page = f'<html itemscope itemtype="https://schema.org/FAQPage"><body>{items}</body></html>'
+    found = pairs("a.html", page)
+    assert {question: found.get(question) for question in TWO} == TWO
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "{not json",
+        "[" * 100_000,
+        "null",
+        '{"@type": "Question"}',
+        '{"@type": "FAQPage", "mainEntity": [{"@type": ["Question"], "name": 3, "acceptedAnswer": [[]]}]}',
+        '{"@type": "Question", "name": "Deep?", "acceptedAnswer": {"text": "' + "\\u003cdiv>" * 5_000 + '"}}',
+        '{"@type": "Question", "name": "Empty?", "acceptedAnswer": {"text": "<p></p>"}}',
+    ],
+)
+def test_a_broken_declaration_declares_nothing(script: str) -> None:
+    page = f'<html><body><p>Text of the page.</p><script type="application/ld+json">{script}</script></body></html>'
+    assert read("a.html", page).by_heading == {(): "Text of the page."}
