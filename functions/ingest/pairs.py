@@ -12,12 +12,13 @@ from uuid import UUID
 
 from dateutil import parser as dates
 
-from functions.ingest.columns import find_columns, is_aliases
+from functions.ingest.columns import find_columns
 from functions.ingest.json_values import plain_text, plain_value
 from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from functions.ingest.parsing.faq import without_titles
 from shared.domain import Metadata, Pair, Relation, qa_id_of
+from shared.names import is_name_field
 from shared.rows import clip
 
 HEADING_SEPARATOR = " › "
@@ -126,11 +127,13 @@ class PairMaker:
     ) -> Metadata:
         inherited = self._document_metadata()
         texts = {name: plain_text(values.get(name)) or getattr(inherited, name) for name in METADATA_TEXTS}
+        if plain_text(values.get("category")) and not plain_text(values.get("subcategory")):
+            texts["subcategory"] = None  # that of the path belongs to the path's category
         spare = {found.get(b) for a, b in (("question", "title"), ("response", "text")) if plain_text(values.get(a))}
         names = found.get("aliases", "")
         used = set(found.values()) - spare - {names}
         own = {name: plain_value(value) for name, value in fields.items() if name not in used}
-        if names in own and not is_aliases(names):
+        if names in own and not is_name_field(names):
             own[ALIASES] = own.pop(names)
         own = {name: value for name, value in own.items() if value not in (None, "", [], {})}
         return Metadata(

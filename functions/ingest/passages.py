@@ -7,12 +7,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
-from functions.ingest.metadata import names_of
 from functions.ingest.sentences import sentence_ends
 from shared.analysis import tsvector_of
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
+from shared.names import with_names
 from shared.ports import Embedder
-from shared.rows import FIELD_BYTES, clip, make_row, related_nodes_of, text_hash_of
+from shared.rows import make_row, related_nodes_of, text_hash_of
 
 
 def _ends_of(border: str) -> Callable[[str, int, int], Iterator[int]]:
@@ -29,10 +29,7 @@ QUESTION_SHARE = 4  # a question takes at most this part of the window
 def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
     """The pair with freshly minted passages and what their markers record."""
     related_nodes = related_nodes_of(pair.relations)
-    # Postgres takes a megabyte of lexemes at most.
-    asked = "\n".join(
-        clip(words, FIELD_BYTES["question"]) for words in (pair.question, "\n".join(names_of(pair.metadata.extra)))
-    )
+    asked = with_names(pair.question, pair.metadata.extra)  # bounded: Postgres takes a megabyte of lexemes at most
     staged = []
     for part, text in enumerate(cut(pair.question, pair.response, embedder)):
         passage = Passage(uuid4(), part, text, pair.page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from functions.ingest.sentences import sentence_ends
 
 def sentences(text: str) -> list[str]:
     ends = [0, *sentence_ends(text, 0, len(text)), len(text)]
-    return [part for begin, end in zip(ends, ends[1:], strict=False) if (part := text[begin:end].strip())]
+    return [part for begin, end in pairwise(ends) if (part := text[begin:end].strip())]
 
 
 @pytest.mark.parametrize(
