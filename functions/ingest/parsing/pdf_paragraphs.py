@@ -9,6 +9,7 @@ from itertools import pairwise
 from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.hyphenation import WordMender
 from functions.ingest.parsing.pdf_lines import Line
+from functions.ingest.parsing.pdf_tables import Table, split_tables
 
 _ITEM = re.compile(r"\s*(?:[•▪◦‣∙●○■□➢➤✓✔\u2013—*-]\s+\S|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+\S)")
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "”", '"', "…", ".)")
@@ -25,12 +26,16 @@ class ParagraphBuilder:
         pitch = _usual_pitch(lines)
         paragraph: list[Line] = []
         was_tabular = False
-        for line in lines:
-            if paragraph and _breaks(paragraph, line, pitch):
+        for line in split_tables(lines):
+            if paragraph and (isinstance(line, Table) or _breaks(paragraph, line, pitch)):
                 yield self._block(paragraph, page, was_tabular)
                 was_tabular = _is_tabular(paragraph)
                 paragraph = []
-            paragraph.append(line)
+            if isinstance(line, Table):
+                yield from line.blocks(page)
+                was_tabular = False
+            else:
+                paragraph.append(line)
         if paragraph:
             yield self._block(paragraph, page, was_tabular)
 

@@ -33,8 +33,11 @@ def parse_text(file: BinaryIO) -> ParsedDocument:
 
 
 def _sections(file: BinaryIO, encoding: str) -> Iterator[Section]:
+    mender = WordMender()
     with open_text(file, encoding) as text:
-        yield from fold_blocks(_blocks(_mended(_paragraphs(text))))
+        mender.learn_words(iter_lines(text, limits.MAX_SECTION_CHARS))
+    with open_text(file, encoding) as text:
+        yield from fold_blocks(_blocks(_mended(_paragraphs(text), mender)))
 
 
 def _paragraphs(text: TextIO) -> Iterator[list[str]]:
@@ -53,9 +56,8 @@ def _paragraphs(text: TextIO) -> Iterator[list[str]]:
         yield lines
 
 
-def _mended(paragraphs: Iterable[list[str]]) -> Iterator[str]:
+def _mended(paragraphs: Iterable[list[str]], mender: WordMender) -> Iterator[str]:
     """Paragraphs whose lines stay as they are, but for words that were broken at a line's end."""
-    mender = WordMender()
     for lines in paragraphs:
         mender.learn(lines)
         text = lines[0]

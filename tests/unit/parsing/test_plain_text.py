@@ -83,3 +83,14 @@ def test_soft_hyphens_are_gone_and_the_words_that_they_broke_are_whole() -> None
 def test_lists_and_rules_keep_their_hyphens() -> None:
     text = "- one\n- two\n---\nfoo-\nbar = a -\nb"
     assert read("a.txt", text).sections[0].text == "- one\n- two\n---\nfoobar = a -\nb"
+
+
+def test_a_text_that_breaks_lines_at_hyphens_keeps_them() -> None:
+    text = (
+        "The bag was of gold and embroidered. His father-in-\nlaw wore a gold-\nembroidered coat; over-\nall it was well;"
+        " overall, all was well over."
+    )
+    assert read("a.txt", text).sections[0].text == (
+        "The bag was of gold and embroidered. His father-in-law wore a gold-embroidered coat; overall it was well;"
+        " overall, all was well over."
+    )
