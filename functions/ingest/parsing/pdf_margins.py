@@ -13,6 +13,7 @@ _MARGIN = 0.12  # of the page's height, at the top and at the bottom
 _REACH = 2  # pages looked at before and after: left and right pages often differ
 _MAX_NUMBERED_CHARS = 80
 _HEIGHT_STEP = 4.0  # points within which two lines stand equally high
+_ROMAN = re.compile("[ivxlc]{1,8}")
 _DIGITS = re.compile(r"\d+")
 
 _Key = tuple[object, ...]
@@ -53,7 +54,8 @@ def _keys(line: Line, page: Page) -> set[_Key]:
     text = " ".join(line.text.split()).lower()
     # Two steps, so that a border between them does not part what stands equally high.
     heights = {int(line.baseline // _HEIGHT_STEP), int((line.baseline + _HEIGHT_STEP / 2) // _HEIGHT_STEP) + 10_000}
-    if text.strip("-\u2013— ") == str(page.number):
+    alone = text.strip("-\u2013— ")
+    if alone == str(page.number) or _ROMAN.fullmatch(alone):
         return {_PAGE_NUMBER}
     keys: set[_Key] = {(_DIGITS.sub("#", text), height) for height in heights}
     numbers = _DIGITS.findall(text) if len(text) <= _MAX_NUMBERED_CHARS else []

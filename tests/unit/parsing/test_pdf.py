@@ -137,6 +137,12 @@ def test_headers_footers_and_page_numbers_are_removed(count: int) -> None:
     assert text.count("which differs") == count
 
 
+def test_roman_page_numbers_are_removed() -> None:
+    pages = [[*paragraph(LONG), Text(290, 30, number, 8)] for number in ("i", "- ii -", "iii")]
+    assert text_of(pages).count("hormones.") == 3
+    assert "ii" not in text_of(pages)
+
+
 def test_a_section_names_the_page_on_which_it_begins() -> None:
     pages = [paragraph(LONG), paragraph(LONG), paragraph(LONG)]
     pages[0].insert(0, Text(72, 740, "First heading", 18))

@@ -123,6 +123,11 @@ def test_a_table_is_one_line_per_row_led_by_its_headers() -> None:
     )
 
 
+def test_the_caption_of_a_figure_is_kept_where_it_stands() -> None:
+    body = "<p>Before.</p><figure><img src=x alt=y><figcaption>Figure 1: A kidney</figcaption></figure><p>After.</p>"
+    assert read("a.html", page(body)).sections[0].text == "Before.\n\nFigure 1: A kidney\n\nAfter."
+
+
 def test_two_rows_of_headers_are_joined() -> None:
     body = (
         "<table><tr><th rowspan=2>Name</th><th colspan=2>Dose</th></tr><tr><th>min</th><th>max</th></tr>"

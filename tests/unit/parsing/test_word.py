@@ -68,6 +68,19 @@ def test_paragraphs_and_tables_keep_their_order() -> None:
     assert text == "Before.\n\nStage: 1\u20134; Prevalence: 42.2664\nStage: 5\n\nAfter."
 
 
+def test_captions_stand_beside_what_they_name() -> None:
+    def fill(document: Document) -> None:
+        document.add_paragraph("Table 1: Doses", style="Caption")
+        table = document.add_table(3, 2)
+        for row, texts in zip(table.rows, (("Group", "Dose"), ("Adults", "500"), ("Children", "250")), strict=True):
+            for cell, text in zip(row.cells, texts, strict=True):
+                cell.text = text
+
+    assert read("a.docx", word(fill)).sections[0].text == (
+        "Table 1: Doses\n\nGroup: Adults; Dose: 500\nGroup: Children; Dose: 250"
+    )
+
+
 def test_lists_and_tables_in_cells_are_not_lost() -> None:
     def fill(document: Document) -> None:
         table = document.add_table(2, 2)
