@@ -11,10 +11,12 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from functions.ingest.pipeline import Ingest
+from shared import wiring
 from shared.chat import MAX_ANSWER_BYTES, MAX_PAIRS, MAX_READ_CHARACTERS, MAX_TOKENS, ChatPairWriter, read_pairs
 from shared.domain import Filter, Pair
 from shared.errors import ConfigurationError, StoreUnavailableError
 from shared.ports import PairWriter
+from shared.settings import Settings
 from shared.testing import FixedPairWriter
 from tests.worlds import World, memory_world
 
@@ -258,3 +260,23 @@ def test_without_a_writer_nothing_is_written() -> None:
     world = memory_world()
     put(world, GUIDE, None)
     assert generated(world) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_made"),
+    [
+        ({}, False),
+        ({"llm_base_url": "https://api.example.com/v1"}, False),
+        ({"llm_sections": 5}, False),
+        ({"llm_base_url": "https://api.example.com/v1", "llm_sections": 5}, True),
+    ],
+)
+def test_a_writer_is_there_only_if_the_settings_say_so(
+    changes: dict[str, Any], is_made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = {"postgres_url": "postgresql://x", "milvus_uri": "http://x", "bucket_url": "file:///x"}
+    monkeypatch.setattr(wiring, "settings", lambda: Settings(**needed, **changes))
+    wiring.pair_writer.forget()
+    made = wiring.pair_writer()
+    wiring.pair_writer.forget()
+    assert (made is not None) == is_made

@@ -225,3 +225,12 @@ def test_microdata_declares_questions_too() -> None:
 def test_a_broken_declaration_declares_nothing(script: str) -> None:
     page = f'<html><body><p>Text of the page.</p><script type="application/ld+json">{script}</script></body></html>'
     assert read("a.html", page).by_heading == {(): "Text of the page."}
+
+
+RUNS = ["Q: ", "A: ", "Q: A: ", "Q: a?\nA: b\n", "- ", "?\t", ": ", "Q1. ", "**Q:**", "질문:", "\n- \n"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_long_runs_of_marks_come_to_an_end_and_lose_nothing(name: str, run: str) -> None:
+    assert "the last words" in read(name, run * 4_000 + "\n\nthe last words").text
