@@ -16,7 +16,7 @@ from shared.chat import MAX_ANSWER_BYTES, MAX_PAIRS, MAX_READ_CHARACTERS, MAX_TO
 from shared.domain import Filter, Pair
 from shared.errors import ConfigurationError, StoreUnavailableError
 from shared.ports import PairWriter
-from shared.settings import Settings
+from shared.settings import load_settings
 from shared.testing import FixedPairWriter
 from tests.worlds import World, memory_world
 
@@ -266,16 +266,17 @@ def test_without_a_writer_nothing_is_written() -> None:
     ("changes", "is_made"),
     [
         ({}, False),
-        ({"llm_base_url": "https://api.example.com/v1"}, False),
-        ({"llm_sections": 5}, False),
-        ({"llm_base_url": "https://api.example.com/v1", "llm_sections": 5}, True),
+        ({"LLM_BASE_URL": "https://api.example.com/v1"}, False),
+        ({"LLM_SECTIONS": "5"}, False),
+        ({"LLM_BASE_URL": "https://api.example.com/v1", "LLM_SECTIONS": "5"}, True),
     ],
 )
 def test_a_writer_is_there_only_if_the_settings_say_so(
-    changes: dict[str, Any], is_made: bool, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, str], is_made: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needed = {"postgres_url": "postgresql://x", "milvus_uri": "http://x", "bucket_url": "file:///x"}
-    monkeypatch.setattr(wiring, "settings", lambda: Settings(**needed, **changes))
+    needed = {"POSTGRES_URL": "postgresql://x", "MILVUS_URI": "http://x", "BUCKET_URL": "file:///x"}
+    chosen = load_settings({f"LOCKSTEP_{name}": value for name, value in (needed | changes).items()})
+    monkeypatch.setattr(wiring, "settings", lambda: chosen)
     wiring.pair_writer.forget()
     made = wiring.pair_writer()
     wiring.pair_writer.forget()
