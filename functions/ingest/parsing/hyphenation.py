@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 _COMPOUND = re.compile(r"\b[^\W\d_]{1,40}(?:-[^\W\d_]{1,40})+")
 _BROKEN_WORD = re.compile(r"((?:[^\W\d_]+-)*)([^\W\d_]+)-$")
-_WORD = re.compile(r"(?<![\w-])[^\W\d_]{2,40}(?![\w-])")
+_AROUND_WORDS = ".,;:!?…()[]\"'“”‘’«»"
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # "pre- and postoperative": the hyphen stands for the rest of the word.
 _CONJUNCTIONS = {"and", "or", "und", "oder", "bis", "sowie", "ve", "veya", "ya", "et", "ou", "y", "o", "e", "en"}
@@ -33,7 +33,8 @@ class WordMender:
         for line in lines:
             if len(self._words) >= _MAX_WORDS:
                 return
-            self._words.update(word.lower() for word in _WORD.findall(line))
+            stripped = (word.strip(_AROUND_WORDS) for word in line.lower().split())
+            self._words.update(word for word in stripped if word.isalpha())
 
     def appended(self, text: str, line: str, *, blank: str = " ") -> str:
         """The text with the next line: without the hyphen that broke a word, else with `blank` between."""
