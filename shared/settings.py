@@ -60,6 +60,9 @@ class Settings(BaseModel):
     llm_api_key: SecretStr | None = None
     llm_model: str = "gpt-5-mini"
     llm_timeout_seconds: float = Field(default=20.0, gt=0)
+    llm_sections: int = Field(
+        default=0, ge=0, description="of how many sections of prose of a document an LLM writes questions; 0: none"
+    )
 
     webhook_url: str | None = Field(
         default=None, description="https://…: is told of documents that went live, were rejected or failed"

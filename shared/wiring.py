@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.domain import Bot
     from shared.embedders import Embedders
     from shared.ledger import DeletionLedger
-    from shared.ports import Embedder, Hints, Notifier, ObjectStore, VectorIndex
+    from shared.ports import Embedder, Hints, Notifier, ObjectStore, PairWriter, VectorIndex
     from shared.postgres import PostgresClient
 
 
@@ -186,6 +186,22 @@ def embedders() -> Embedders:
     from shared.embedders import Embedders
 
     return Embedders(embedder, next_embedder if settings().next_model_path else None)
+
+
+@Once
+def pair_writer() -> PairWriter | None:
+    """The LLM that writes questions from prose, if the settings want one."""
+    chosen = settings()
+    if not (chosen.llm_base_url and chosen.llm_sections):
+        return None
+    from shared.chat import ChatPairWriter
+
+    return ChatPairWriter(
+        base_url=chosen.llm_base_url,
+        api_key=chosen.llm_api_key.get_secret_value() if chosen.llm_api_key else "none",
+        model=chosen.llm_model,
+        timeout_seconds=chosen.llm_timeout_seconds,
+    )
 
 
 @Once

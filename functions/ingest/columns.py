@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+from shared.names import NAME_FIELDS, folded_name
 
 # The first name that a record has is taken. English, Turkish, Korean, German, French, Spanish.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -33,6 +33,7 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "difficulty": ("difficulty", "level", "zorluk", "난이도"),
     "tags": ("tags", "tag", "keywords", "labels", "etiketler", "태그", "키워드"),
     "is_active": ("is_active", "active", "enabled", "aktif"),
+    "aliases": NAME_FIELDS,
     "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
 }
 
@@ -41,8 +42,10 @@ _ONLY_TOGETHER = {"q", "a"}  # one of these letters alone may mean anything
 
 def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
     """Part of a pair to the record's own name for it; `chosen` goes before what is found."""
-    known = {_fold(name): name for name in reversed(list(names))}
-    chosen_names = {part: wanted if wanted in names else known.get(_fold(wanted)) for part, wanted in chosen.items()}
+    known = {folded_name(name): name for name in reversed(list(names))}
+    chosen_names = {
+        part: wanted if wanted in names else known.get(folded_name(wanted)) for part, wanted in chosen.items()
+    }
     found = {part: name for part, name in chosen_names.items() if name}
     taken = set(found.values())
     if not known.keys() >= _ONLY_TOGETHER:
@@ -53,10 +56,3 @@ def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[st
             found[part] = name
             taken.add(name)
     return found
-
-
-def _fold(name: str) -> str:
-    """Lower case, without accents, words joined by underscores."""
-    plain = unicodedata.normalize("NFKD", name.casefold().replace("ı", "i"))
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return re.sub(r"[\s\-./]+", "_", unicodedata.normalize("NFC", plain).strip())

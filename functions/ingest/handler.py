@@ -61,6 +61,8 @@ class _Batch:
             embedders=wiring.embedders(),
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
             ledger=wiring.ledger(),
+            pair_writer=wiring.pair_writer(),
+            written_sections=wiring.settings().llm_sections,
         )
         self.bots: dict[UUID, Bot] = {}
         self._seen: set[str] = set()

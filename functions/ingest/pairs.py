@@ -14,8 +14,11 @@ from dateutil import parser as dates
 
 from functions.ingest.columns import find_columns
 from functions.ingest.json_values import plain_text, plain_value
+from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
+from functions.ingest.parsing.faq import without_titles
 from shared.domain import Metadata, Pair, Relation, qa_id_of
+from shared.names import is_name_field
 from shared.rows import clip
 
 HEADING_SEPARATOR = " › "
@@ -32,6 +35,7 @@ class PairMaker:
     document: ParsedDocument
     fallback_title: str
     columns: Mapping[str, str]
+    name: str = ""  # below the bot's prefix: its folders say what the document does not
     _seen: set[bytes] = field(default_factory=set)
 
     def pairs(self) -> Iterator[Pair]:
@@ -49,15 +53,16 @@ class PairMaker:
         if not response:
             return None
         path = section.heading_path
-        question = HEADING_SEPARATOR.join(path) or self.title
+        key = HEADING_SEPARATOR.join(path) or self.title
+        question = HEADING_SEPARATOR.join(without_titles(path)) or key
         return Pair(
-            qa_id=self._qa_id(f"question:{question}", response),
+            qa_id=self._qa_id(f"question:{key}", response),
             question=question,
             response=response,
             heading_path=path,
             page=section.page,
             section=path[-1] if path else None,
-            metadata=self._document_metadata(),
+            metadata=with_language(self._document_metadata(), None, question, response),
         )
 
     def _from_record(self, record: Record) -> Pair | None:
@@ -77,7 +82,12 @@ class PairMaker:
             page=record.page,
             section=record.section,
             is_active=_is_active(values.get("is_active")),
-            metadata=self._record_metadata(record.fields, values, found),
+            metadata=with_language(
+                self._record_metadata(record.fields, values, found),
+                plain_text(values.get("language")),
+                question,
+                response,
+            ),
             relations=tuple(self._relations(values.get("related"))),
         )
 
@@ -98,20 +108,33 @@ class PairMaker:
         return True
 
     def _document_metadata(self) -> Metadata:
-        extra = {name: plain_value(value) for name, value in self.document.metadata.items()}
-        known = {name: plain_text(extra.pop(name)) or None for name in METADATA_TEXTS if name in extra}
-        tags = tags_of(extra.pop("tags", None))
-        known.setdefault("author", self.document.author)
-        return Metadata(published_at=_in_utc(self.document.published_at), tags=tags, extra=extra, **known)
+        facts = self.document.metadata
+        found = {part: name for part, name in find_columns(facts, {}).items() if part in (*METADATA_TEXTS, "tags")}
+        known: dict[str, Any] = {
+            part: plain_text(facts[name]) or None for part, name in found.items() if part != "tags"
+        }
+        by_path = {"author": self.document.author, **metadata_of_path(self.name)}
+        known |= {part: value for part, value in by_path.items() if not known.get(part)}
+        return Metadata(
+            published_at=_in_utc(self.document.published_at),
+            tags=tags_of(facts.get(found.get("tags", ""))),
+            extra={name: plain_value(value) for name, value in facts.items() if name not in found.values()},
+            **known,
+        )
 
     def _record_metadata(
         self, fields: Mapping[str, Any], values: Mapping[str, Any], found: Mapping[str, str]
     ) -> Metadata:
         inherited = self._document_metadata()
         texts = {name: plain_text(values.get(name)) or getattr(inherited, name) for name in METADATA_TEXTS}
+        if plain_text(values.get("category")) and not plain_text(values.get("subcategory")):
+            texts["subcategory"] = None  # that of the path belongs to the path's category
         spare = {found.get(b) for a, b in (("question", "title"), ("response", "text")) if plain_text(values.get(a))}
-        used = set(found.values()) - spare
+        names = found.get("aliases", "")
+        used = set(found.values()) - spare - {names}
         own = {name: plain_value(value) for name, value in fields.items() if name not in used}
+        if names in own and not is_name_field(names):
+            own[ALIASES] = own.pop(names)
         own = {name: value for name, value in own.items() if value not in (None, "", [], {})}
         return Metadata(
             published_at=moment_of(values.get("published_at")) or inherited.published_at,

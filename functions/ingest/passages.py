@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
+from functions.ingest.sentences import sentence_ends
 from shared.analysis import tsvector_of
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
+from shared.names import with_names
 from shared.ports import Embedder
-from shared.rows import FIELD_BYTES, clip, make_row, related_nodes_of, text_hash_of
+from shared.rows import make_row, related_nodes_of, text_hash_of
+
+
+def _ends_of(border: str) -> Callable[[str, int, int], Iterator[int]]:
+    pattern = re.compile(border)
+    return lambda text, begin, end: (found.end() for found in pattern.finditer(text, begin, end))
+
 
 # Best first: a passage ends at the last border of the first kind that leaves it at least half full.
-_BORDERS = (
-    re.compile(r"\n\s*\n\s*"),  # paragraphs
-    re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])\s*"),  # sentences
-    re.compile(r"\n\s*"),  # lines
-    re.compile(r"\s+"),  # words
-)
+_BORDERS = (_ends_of(r"\n\s*\n\s*"), sentence_ends, _ends_of(r"\n\s*"), _ends_of(r"\s+"))
 MAX_PASSAGE_CHARACTERS = 6_000  # tokens of garbage can be very long, and a row of the index holds 32 kB
 QUESTION_SHARE = 4  # a question takes at most this part of the window
 
@@ -26,6 +29,7 @@ QUESTION_SHARE = 4  # a question takes at most this part of the window
 def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
     """The pair with freshly minted passages and what their markers record."""
     related_nodes = related_nodes_of(pair.relations)
+    asked = with_names(pair.question, pair.metadata.extra)  # bounded: Postgres takes a megabyte of lexemes at most
     staged = []
     for part, text in enumerate(cut(pair.question, pair.response, embedder)):
         passage = Passage(uuid4(), part, text, pair.page)
@@ -37,8 +41,7 @@ def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> S
             passage=passage,
             related_nodes=related_nodes,
         )
-        # Postgres takes a megabyte of lexemes at most.
-        lexemes = tsvector_of(f"{clip(pair.question, FIELD_BYTES['question'])}\n{text}")
+        lexemes = tsvector_of(f"{asked}\n{text}")
         staged.append(StagedPassage(passage, row.row_hash, text_hash_of(pair.question, text), lexemes))
     return StagedPair(pair, tuple(staged))
 
@@ -65,8 +68,8 @@ def _border(text: str, begin: int, limit: int) -> int:
     if limit >= len(text):
         return len(text)
     half = begin + (limit - begin) // 2
-    for border in _BORDERS:
-        ends = [match.end() for match in border.finditer(text, half, limit) if match.end() > begin]
+    for ends_in in _BORDERS:
+        ends = [end for end in ends_in(text, half, limit) if end > begin]
         if ends:
             return ends[-1]
     return max(limit, begin + 1)

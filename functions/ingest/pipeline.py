@@ -18,6 +18,7 @@ from functions.ingest.corrections import find_corrected, pair_of
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
 from functions.ingest.passages import stage_pair
+from functions.ingest.written_pairs import with_written_pairs
 from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair, sha256_of_file
 from shared.embedders import Embedders
 from shared.errors import (
@@ -29,7 +30,7 @@ from shared.errors import (
 )
 from shared.keys import is_correction
 from shared.ledger import DeletionLedger
-from shared.ports import DocumentCatalog, Embedder, ObjectStore
+from shared.ports import DocumentCatalog, Embedder, ObjectStore, PairWriter
 from shared.steps import step
 from shared.telemetry import logger, logging_context
 
@@ -48,6 +49,8 @@ class Ingest:
     embedders: Embedders
     max_object_bytes: int
     ledger: DeletionLedger
+    pair_writer: PairWriter | None = None
+    written_sections: int = 0  # of a document that the pair writer may read
     caught_up: set[UUID] = field(default_factory=set)  # bots whose catalog was found to know every delete
 
     def look_at(self, bot: Bot, object_key: str) -> UUID | None:
@@ -144,10 +147,11 @@ class Ingest:
             document=document,
             fallback_title=PurePosixPath(name).stem,
             columns=observation.bot.settings.columns,
+            name=name,
         )
         accepted = Accepted(version, content_hash, maker.title)
         generation, pairs_so_far = None, 0
-        for part, is_last in _marking_last(_parts(maker.pairs())):
+        for part, is_last in _marking_last(_parts(self._with_written(maker.pairs(), observation))):
             pairs_so_far += len(part)
             generation = self._stage_part(
                 observation, accepted, generation, part, embedder, sealed_pairs=pairs_so_far if is_last else None
@@ -161,6 +165,17 @@ class Ingest:
             version=version.token,
             generation=generation,
             pairs=pairs_so_far,
+        )
+
+    def _with_written(self, pairs: Iterator[Pair], observation: Observation) -> Iterator[Pair]:
+        if self.pair_writer is None or not self.written_sections:
+            return pairs
+        return with_written_pairs(
+            pairs,
+            document_id=observation.document_id,
+            writer=self.pair_writer,
+            sections=self.written_sections,
+            own_pair=lambda qa_id: self.documents.own_pair(observation.bot, qa_id),
         )
 
     def _stage_correction(

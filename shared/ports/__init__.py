@@ -4,7 +4,7 @@ from shared.ports.catalog import DeliveryCatalog, DocumentCatalog, Registry, pin
 from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
 from shared.ports.index import VectorIndex
 from shared.ports.messages import Hints, Notifier
-from shared.ports.models import AnswerWriter, Embedder, WrittenAnswer
+from shared.ports.models import AnswerWriter, Embedder, PairWriter, WrittenAnswer, WrittenPair
 from shared.ports.objects import ObjectStore, PresignedUpload
 from shared.ports.reading import OperationsCatalog, ReadingCatalog
 
@@ -20,10 +20,12 @@ __all__ = [
     "Notifier",
     "ObjectStore",
     "OperationsCatalog",
+    "PairWriter",
     "PresignedUpload",
     "ReadingCatalog",
     "Registry",
     "VectorIndex",
     "WrittenAnswer",
+    "WrittenPair",
     "pin_name",
 ]

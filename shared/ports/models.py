@@ -1,4 +1,4 @@
-"""What reads and writes language: embedders and writers of answers."""
+"""What reads and writes language: embedders, writers of answers, and writers of questions."""
 
 from __future__ import annotations
 
@@ -54,3 +54,24 @@ class AnswerWriter(Protocol):
     """Writes an answer from evidence, or abstains."""
 
     def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPair:
+    """A question that a text answers, and the answer, as an LLM put them."""
+
+    question: str
+    answer: str
+
+
+class PairWriter(Protocol):
+    """Writes questions with their answers from a text. What it says is not checked here."""
+
+    @property
+    def name(self) -> str:
+        """What is recorded with every pair that comes of it."""
+        ...
+
+    def write_pairs(self, heading: str, text: str) -> list[WrittenPair]:
+        """Raises StoreUnavailableError if it cannot be reached, is too late or says nothing readable."""
+        ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.domain import Evidence, Notice
-from shared.ports import WrittenAnswer
+from shared.ports import WrittenAnswer, WrittenPair
 
 
 class RecordingHints:
@@ -39,3 +39,16 @@ class FixedWriter:
         if not evidence:
             return WrittenAnswer("", (), abstained=True)
         return WrittenAnswer(f"{evidence[0].text} [1]", (1,))
+
+
+class FixedPairWriter:
+    """The port `PairWriter`: asks what the text says, with the text as the answer. Remembers what it was given."""
+
+    name = "fixed"
+
+    def __init__(self) -> None:
+        self.read: list[tuple[str, str]] = []
+
+    def write_pairs(self, heading: str, text: str) -> list[WrittenPair]:
+        self.read.append((heading, text))
+        return [WrittenPair(f"What is said of {heading}?", text)]

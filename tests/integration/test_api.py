@@ -126,7 +126,7 @@ def test_pairs_are_inserted_singly_and_in_batches(api: TestClient) -> None:
     body = {"question": "When is it open?", "filters": {"metadata": {"floor": 2}, "category": ["visit"]}}
     (hit,) = api.post("/bots/library/search", json=body).json()["hits"]
     assert hit["external_id"] == "hours"
-    assert hit["metadata"] == {"category": "visit", "floor": 2}
+    assert hit["metadata"] == {"category": "visit", "floor": 2, "language": "en"}
 
 
 def test_the_same_id_replaces_the_pair(api: TestClient) -> None:

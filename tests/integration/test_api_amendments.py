@@ -15,6 +15,7 @@ from tests.api import EventfulBucket, client_of
 from tests.worlds import World, memory_world
 
 FAQ = b"id,question,answer,category\nhours,When is it open?,From ten to six.,visit\nprice,What does it cost?,Nine euros.,visit\n"
+FOUND = {"source_type": "csv", "language": "en"}  # by its name and its text
 BOT = "/bots/library"
 
 
@@ -56,7 +57,7 @@ def documents(api: TestClient) -> dict[str, dict[str, Any]]:
 def test_a_pair_is_read_as_it_answers(api: TestClient) -> None:
     pair = api.get(pair_of(api, "price")).json()
     assert (pair["question"], pair["answer"], pair["external_id"]) == ("What does it cost?", "Nine euros.", "price")
-    assert (pair["metadata"], pair["is_corrected"]) == ({"category": "visit"}, False)
+    assert (pair["metadata"], pair["is_corrected"]) == ({"category": "visit", **FOUND}, False)
     assert pair["source"]["object_path"] == "faq.csv"
 
 
@@ -66,7 +67,7 @@ def test_a_pair_is_corrected_in_part_and_the_correction_undone(api: TestClient) 
     assert response.status_code == 201, response.text
     pair = api.get(path).json()
     assert (pair["question"], pair["answer"], pair["is_corrected"]) == ("What does it cost?", "Ten euros.", True)
-    assert pair["metadata"] == {"category": "visit", "tags": ["new"], "shelf": 3}
+    assert pair["metadata"] == {"category": "visit", "tags": ["new"], "shelf": 3, **FOUND}
     assert hits(api)["price"]["passage"] == "Ten euros."
     assert pair["source"]["object_path"] == "faq.csv"
     assert api.delete(f"{path}/correction", params={"wait": True}).status_code == 204
@@ -79,7 +80,7 @@ def test_a_second_correction_begins_from_the_document_again(api: TestClient) -> 
     api.put(path, json={"answer": "Ten euros."})
     api.put(path, json={"category": None})
     pair = api.get(path).json()
-    assert (pair["answer"], pair["metadata"]) == ("Nine euros.", {})
+    assert (pair["answer"], pair["metadata"]) == ("Nine euros.", FOUND)
 
 
 def test_a_pair_is_deleted_and_comes_back_with_a_later_version_of_its_file(api: TestClient) -> None:

@@ -17,6 +17,7 @@ from shared.errors import RejectedDocumentError
 _LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # Controls, soft hyphens, byte order marks and non-characters; Postgres refuses NUL, and nobody reads the others.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ufeff\ufffe\uffff]")
+_SOFT_BREAK = re.compile("\xad[ \t]*\n[ \t]*")
 _BLANKS = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u3000]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)+")
@@ -28,6 +29,7 @@ def clean_text(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = _LINE_BREAKS.sub("\n", text)
+    text = _SOFT_BREAK.sub("", text)
     text = _INVISIBLE.sub("", text)
     text = _BLANKS.sub(" ", text)
     text = _SURROGATES.sub("\ufffd", text)

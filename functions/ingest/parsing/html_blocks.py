@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from functions.ingest.parsing.blocks import Block
+from functions.ingest.parsing.faq import is_question
 from functions.ingest.parsing.html_tables import data_blocks, is_layout
 from functions.ingest.parsing.html_tree import Tag
 
@@ -15,6 +16,10 @@ _INLINE |= {"font", "i", "img", "ins", "kbd", "label", "link", "mark", "math", "
 _INLINE |= {"q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u"}
 _INLINE |= {"var", "wbr"}
 _HEADING = re.compile(r"h([1-6])$")
+_BOLD = {"b", "strong"}
+_TERM = "x-term"  # stands for the <dt> of a list of which each term with its definition is a pair
+_TERM_LEVEL = 14
+_LONG_DEFINITION = 80  # characters
 _DETAILS_LEVEL = 7  # below every heading: a summary is the heading of what it unfolds
 _WHITE = re.compile(r"[ \t\r\n\f\xa0]+")
 _BLANKS = re.compile(" {2,}")
@@ -29,6 +34,8 @@ class _State:
     heading_level: int | None = None
     preformatted: int = 0
     details: int = 0
+    bold: int = 0
+    bold_pieces: int = 0  # of the pieces, those from the first on that are bold or blank
     is_tight: bool = False  # the next block continues a list or a definition
     was_item: bool = False
 
@@ -38,28 +45,55 @@ def html_blocks(parts: Iterable[Tag | str]) -> Iterator[Block]:
     stream = iter(parts)
     for part in stream:
         if isinstance(part, str):
-            state.pieces.append(part if state.preformatted else _WHITE.sub(" ", part))
+            _append(state, part if state.preformatted else _WHITE.sub(" ", part))
+        elif part.name in _BOLD:
+            state.bold = max(0, state.bold + (-1 if part.is_end else 1))
         elif part.name == "br":
             state.pieces.append("" if part.is_end else "\n")
         elif part.name == "table" and not part.is_end:
             yield from _flush(state)
             yield from _table(part, stream)
             state.was_item = False
+        elif part.name == "dl" and not part.is_end:
+            yield from _flush(state)
+            yield from _definitions(_up_to_end(part, stream))
         elif part.name not in _INLINE and ":" not in part.name:
             yield from _flush(state)
             yield from (_end(state, part) if part.is_end else _start(state, part))
     yield from _flush(state)
 
 
+def _append(state: _State, piece: str) -> None:
+    if state.bold_pieces == len(state.pieces) and (state.bold or not piece.strip()):
+        state.bold_pieces += 1
+    state.pieces.append(piece)
+
+
 def _flush(state: _State) -> Iterator[Block]:
-    text = "".join(state.pieces)
-    state.pieces.clear()
+    count, state.bold_pieces = state.bold_pieces, 0
+    pieces, state.pieces = state.pieces, []
+    if (
+        count < len(pieces)
+        and "".join(pieces[count:]).startswith("\n")
+        and is_question("".join(pieces[:count]).strip())
+    ):
+        yield from _block(state, pieces[:count], is_bold=True)  # a bold question, a line break, and its answer
+        pieces, count = pieces[count:], 0
+    yield from _block(state, pieces, is_bold=count == len(pieces))
+
+
+def _block(state: _State, pieces: list[str], *, is_bold: bool) -> Iterator[Block]:
+    text = "".join(pieces)
     text = text.strip("\n").rstrip() if state.preformatted else _BLANKS.sub(" ", _AROUND_BREAK.sub("\n", text)).strip()
     if not text.strip():
         return
     if state.heading_level is not None:
         state.was_item = False
         yield Block(text, heading_level=state.heading_level)
+        return
+    if is_bold and is_question(text):
+        state.marker, state.was_item = "", False
+        yield Block(text, is_bold=True)
         return
     if state.lists:
         indent = "  " * (len(state.lists) - 1)
@@ -76,6 +110,8 @@ def _start(state: _State, tag: Tag) -> Iterator[Block]:
         state.lists.append(_first_number(tag) if tag.name == "ol" else None)
     elif tag.name == "li":
         _start_item(state, tag)
+    elif tag.name == _TERM:
+        state.heading_level = _TERM_LEVEL
     elif tag.name in ("dt", "dd"):
         state.is_tight = True
         state.was_item = tag.name == "dd"
@@ -89,7 +125,7 @@ def _start(state: _State, tag: Tag) -> Iterator[Block]:
 
 
 def _end(state: _State, tag: Tag) -> Iterator[Block]:
-    if _HEADING.match(tag.name) or tag.name == "summary":
+    if _HEADING.match(tag.name) or tag.name in ("summary", _TERM):
         state.heading_level = None
     elif tag.name in ("ul", "ol", "menu", "dir"):
         if state.lists:
@@ -123,16 +159,46 @@ def _number(value: str | None, default: int) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else default
 
 
-def _table(tag: Tag, stream: Iterator[Tag | str]) -> Iterator[Block]:
-    """The blocks of the table that has just been opened; reads on to its end."""
+def _definitions(parts: list[Tag | str]) -> Iterator[Block]:
+    """A list of definitions: questions, and terms with long definitions, are headings; others stand above theirs."""
+    terms, definitions = (_texts_of(parts, name) for name in ("dt", "dd"))
+    lengths = sorted(map(len, definitions))
+    if any(map(is_question, terms)) or (lengths and lengths[len(lengths) // 2] >= _LONG_DEFINITION):
+        parts = [replace(p, name=_TERM) if isinstance(p, Tag) and p.name == "dt" else p for p in parts]
+        yield from html_blocks(parts[1:])
+        yield Block("", heading_level=_TERM_LEVEL)
+    else:
+        yield from html_blocks(parts[1:])
+
+
+def _texts_of(parts: Sequence[Tag | str], name: str) -> list[str]:
+    texts: list[str] = []
+    is_inside = False
+    for part in parts:
+        if isinstance(part, Tag) and part.name in ("dt", "dd"):
+            is_inside = part.name == name and not part.is_end
+            texts += [""] if is_inside else []
+        elif isinstance(part, str) and is_inside:
+            texts[-1] += part
+    return [" ".join(text.split()) for text in texts]
+
+
+def _up_to_end(tag: Tag, stream: Iterator[Tag | str]) -> list[Tag | str]:
+    """The element that has just been opened, without its end; reads on to it."""
     parts: list[Tag | str] = [tag]
     depth = 1
     for part in stream:
-        if isinstance(part, Tag) and part.name == "table":
+        if isinstance(part, Tag) and part.name == tag.name:
             depth += -1 if part.is_end else 1
             if not depth:
                 break
         parts.append(part)
+    return parts
+
+
+def _table(tag: Tag, stream: Iterator[Tag | str]) -> Iterator[Block]:
+    """The blocks of the table that has just been opened; reads on to its end."""
+    parts = _up_to_end(tag, stream)
     if is_layout(parts) or tag.attributes.get("role") == "presentation":
         yield from html_blocks(parts[1:])
         return

@@ -19,11 +19,28 @@ __all__ = ["Node", "Tag", "Tree", "main_part", "read_tree", "visible_parts"]
 _NEVER_TEXT = {"script", "style", "noscript", "template", "head", "iframe", "object", "svg", "canvas", "audio"}
 _NEVER_TEXT |= {"video", "select", "input", "textarea", "map", "dialog", "datalist", "frameset", "annotation"}
 _BESIDE_TEXT = {"nav", "header", "footer", "aside", "form"}
-_BESIDE_ROLES = {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "alert", "dialog"}
+_BESIDE_ROLES = {
+    "navigation",
+    "banner",
+    "contentinfo",
+    "search",
+    "complementary",
+    "menu",
+    "alert",
+    "dialog",
+    "alertdialog",
+}
 _INLINE = {"span", "a", "i", "b", "em", "sup", "small"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HIDDEN_CLASSES = {"mw-editsection", "noprint", "sr-only", "visually-hidden", "screen-reader-text"}
 _HIDDEN_CLASSES |= {"mw-jump-link", "navbox", "catlinks", "printfooter", "breadcrumb", "breadcrumbs"}
+# Banners that ask for consent: the names that sites and the common tools give them.
+_CONSENT = re.compile(
+    r"cookie[-_]?(?:banner|bar|consent|law|message|modal|notice|notification|overlay|popup|policy-popup|prompt|warning|wall)"
+    r"|cookies?[-_]?(?:alert|dialog)|(?:consent|gdpr|kvkk|ccpa|privacy)[-_]?(?:banner|bar|modal|notice|overlay|popup)"
+    r"|onetrust|cookiebot|usercentrics|didomi|quantcast|qc-cmp|osano|truste|cmplz|cky-consent|cc[-_](?:window|banner)",
+    re.IGNORECASE,
+)
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _TITLES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -105,9 +122,14 @@ def _is_shown(node: Node, whole: int) -> bool:
         return True  # an article's own header: its headings are shown, its menus are not
     if node.parent is not None and node.parent.tag == "header":
         return node.css_first(_HEADINGS) is not None or tag in _TITLES
-    is_beside = tag in _BESIDE_TEXT or (node.attributes.get("role") or "") in _BESIDE_ROLES
+    is_beside = tag in _BESIDE_TEXT or (node.attributes.get("role") or "") in _BESIDE_ROLES or _asks_consent(node)
     # Some pages are one large form; what holds most of the text is not beside it.
     return not is_beside or len(node.text()) * 2 > whole
+
+
+def _asks_consent(node: Node) -> bool:
+    names = (node.attributes.get("id"), node.attributes.get("class"))
+    return any(name and _CONSENT.search(name) for name in names)
 
 
 def _is_hidden(attributes: dict[str, str | None], tag: str) -> bool:

@@ -8,12 +8,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from functions.ingest.parsing import limits
-from functions.ingest.parsing.blocks import Block, fold_blocks
+from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.charset import detect_encoding
 from functions.ingest.parsing.document import ParsedDocument, Section
 from functions.ingest.parsing.facts import parse_date, usable_text, usable_title
 from functions.ingest.parsing.html_blocks import html_blocks
 from functions.ingest.parsing.html_tree import read_tree, visible_parts
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import iter_lines, open_text
 from shared.errors import RejectedDocumentError
 

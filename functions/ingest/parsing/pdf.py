@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from functions.ingest.parsing import limits
-from functions.ingest.parsing.blocks import Block, fold_blocks
+from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.document import ParsedDocument, Section
 from functions.ingest.parsing.facts import parse_pdf_date, usable_text, usable_title
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.pdf_headings import FontSizes, Heading, headings_by_outline
 from functions.ingest.parsing.pdf_lines import Page, lines_in_reading_order
 from functions.ingest.parsing.pdf_margins import without_margins

@@ -20,6 +20,15 @@ _MAX_CUT_RUNS = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A stretch of a line between wide gaps."""
+
+    text: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """Text on one baseline; coordinates in points from the lower left corner of the page as it is seen."""
 
@@ -28,9 +37,13 @@ class Line:
     right: float
     baseline: float
     size: float
-    cells: int = 1  # stretches of text with wide gaps between them, as in a table's row
     is_hyphenated: bool = False
     is_bold: bool = False
+    parts: tuple[Cell, ...] = ()  # of a line with wide gaps, as in a table's row
+
+    @property
+    def cells(self) -> int:
+        return max(1, len(self.parts))
 
     @property
     def bottom(self) -> float:
@@ -138,7 +151,12 @@ def _merge(runs: Iterable[Line]) -> list[Line]:
             lines[-1] = _joined(lines[-1], run)
         else:
             lines.append(run)
-    return [replace(line, text=_LOOSE_ACCENT.sub(_accented, line.text)) for line in lines if line.text.strip()]
+    return [_with_accents(line) for line in lines if line.text.strip()]
+
+
+def _with_accents(line: Line) -> Line:
+    parts = tuple(replace(cell, text=_LOOSE_ACCENT.sub(_accented, cell.text).strip()) for cell in line.parts)
+    return replace(line, text=_LOOSE_ACCENT.sub(_accented, line.text), parts=parts)
 
 
 def _accented(found: re.Match[str]) -> str:
@@ -167,7 +185,19 @@ def _joined(line: Line, run: Line) -> Line:
         max(line.right, run.right),
         longer.baseline,
         longer.size,
-        line.cells + run.cells - 1 + is_cell,
         run.is_hyphenated,
         longer.is_bold,
+        _parts(line, run, None if is_cell else blank),
     )
+
+
+def _parts(line: Line, run: Line, blank: str | None) -> tuple[Cell, ...]:
+    """The cells of both, with `blank` between the neighbouring ones if they are one."""
+    before = line.parts or (Cell(line.text, line.left, line.right),)
+    after = run.parts or (Cell(run.text, run.left, run.right),)
+    if blank is not None:
+        last, first = before[-1], after[0]
+        joined = Cell(f"{last.text}{blank}{first.text}", last.left, max(last.right, first.right))
+        before, after = (*before[:-1], joined), after[1:]
+    parts = (*before, *after)
+    return parts if len(parts) > 1 else ()

@@ -13,6 +13,8 @@ _MARGIN = 0.12  # of the page's height, at the top and at the bottom
 _REACH = 2  # pages looked at before and after: left and right pages often differ
 _MAX_NUMBERED_CHARS = 80
 _HEIGHT_STEP = 4.0  # points within which two lines stand equally high
+_ROMAN = re.compile("[ivxlc]{1,8}")
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _DIGITS = re.compile(r"\d+")
 
 _Key = tuple[object, ...]
@@ -53,11 +55,19 @@ def _keys(line: Line, page: Page) -> set[_Key]:
     text = " ".join(line.text.split()).lower()
     # Two steps, so that a border between them does not part what stands equally high.
     heights = {int(line.baseline // _HEIGHT_STEP), int((line.baseline + _HEIGHT_STEP / 2) // _HEIGHT_STEP) + 10_000}
-    if text.strip("-\u2013— ") == str(page.number):
+    alone = text.strip("-\u2013— ")
+    if alone == str(page.number):
         return {_PAGE_NUMBER}
+    if _ROMAN.fullmatch(alone):
+        return {("counts", _roman(alone) - page.number, height) for height in heights}
     keys: set[_Key] = {(_DIGITS.sub("#", text), height) for height in heights}
     numbers = _DIGITS.findall(text) if len(text) <= _MAX_NUMBERED_CHARS else []
     for number in {number for number in (*numbers[:1], *numbers[-1:]) if len(number) < 6}:
         if text.startswith(number) or text.endswith(number):
             keys |= {("counts", int(number) - page.number, height) for height in heights}
     return keys
+
+
+def _roman(text: str) -> int:
+    values = [_ROMAN_VALUES[letter] for letter in text]
+    return sum(-value if value < max(values[index:]) else value for index, value in enumerate(values))

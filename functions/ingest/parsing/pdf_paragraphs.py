@@ -7,55 +7,48 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from functions.ingest.parsing.blocks import Block
+from functions.ingest.parsing.hyphenation import WordMender
 from functions.ingest.parsing.pdf_lines import Line
+from functions.ingest.parsing.pdf_tables import Table, split_tables
 
 _ITEM = re.compile(r"\s*(?:[•▪◦‣∙●○■□➢➤✓✔\u2013—*-]\s+\S|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+\S)")
-_COMPOUND = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
-_BROKEN_WORD = re.compile(r"([^\W\d_]+)-$")
-_FIRST_WORD = re.compile(r"[^\W\d_]+")
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "”", '"', "…", ".)")
-_MAX_COMPOUNDS = 50_000
-_MAX_WORD_CHARS = 80
 
 
 class ParagraphBuilder:
-    """Joins lines; remembers words with a hyphen of their own, so that "self-" + "locking" keeps it."""
+    """Joins the lines of one document; one for all its pages, which learn from each other how words are written."""
 
     def __init__(self) -> None:
-        self._compounds: set[str] = set()
+        self._mender = WordMender()
 
     def blocks(self, lines: Sequence[Line], page: int) -> Iterator[Block]:
-        if len(self._compounds) < _MAX_COMPOUNDS:
-            self._compounds.update(word.lower() for line in lines for word in _COMPOUND.findall(line.text))
+        self._mender.learn(line.text for line in lines)
         pitch = _usual_pitch(lines)
         paragraph: list[Line] = []
         was_tabular = False
-        for line in lines:
-            if paragraph and _breaks(paragraph, line, pitch):
+        for line in split_tables(lines):
+            if paragraph and (isinstance(line, Table) or _breaks(paragraph, line, pitch)):
                 yield self._block(paragraph, page, was_tabular)
                 was_tabular = _is_tabular(paragraph)
                 paragraph = []
-            paragraph.append(line)
+            if isinstance(line, Table):
+                yield from line.blocks(page)
+                was_tabular = False
+            else:
+                paragraph.append(line)
         if paragraph:
             yield self._block(paragraph, page, was_tabular)
 
     def _block(self, paragraph: Sequence[Line], page: int, was_tabular: bool) -> Block:
-        return Block(self.join(paragraph), page=page, tight=was_tabular and _is_tabular(paragraph))
+        is_bold = all(line.is_bold for line in paragraph)
+        return Block(self.join(paragraph), page=page, tight=was_tabular and _is_tabular(paragraph), is_bold=is_bold)
 
     def join(self, lines: Sequence[Line]) -> str:
         text = ""
         for line in lines:
             piece = line.text.strip() + "-" * line.is_hyphenated
-            text = self._appended(text, piece) if text else piece
+            text = self._mender.appended(text, piece) if text else piece
         return text
-
-    def _appended(self, text: str, piece: str) -> str:
-        broken = _BROKEN_WORD.search(text, max(0, len(text) - _MAX_WORD_CHARS)) if text.endswith("-") else None
-        following = _FIRST_WORD.match(piece)
-        if not broken or not following:
-            return f"{text}{piece}" if text.endswith("-") and not text.endswith(" -") else f"{text} {piece}"
-        is_compound = f"{broken[1]}-{following[0]}".lower() in self._compounds or not following[0][0].islower()
-        return (text if is_compound else text[:-1]) + piece
 
 
 def _usual_pitch(lines: Sequence[Line]) -> float:

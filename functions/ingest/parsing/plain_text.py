@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
 from functions.ingest.parsing import limits
-from functions.ingest.parsing.blocks import Block, fold_blocks
+from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.charset import detect_encoding
 from functions.ingest.parsing.document import ParsedDocument, Section
+from functions.ingest.parsing.hyphenation import WordMender
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import iter_lines, open_text
 
 # "BOOK ONE: 1805", "CHAPTER I", "Chapter 5. Title": the word that opens the line, and the heading's level.
@@ -31,24 +33,42 @@ def parse_text(file: BinaryIO) -> ParsedDocument:
 
 
 def _sections(file: BinaryIO, encoding: str) -> Iterator[Section]:
+    mender = WordMender()
     with open_text(file, encoding) as text:
-        yield from fold_blocks(_blocks(_paragraphs(text)))
+        mender.learn_words(iter_lines(text, limits.MAX_SECTION_CHARS))
+    with open_text(file, encoding) as text:
+        yield from fold_blocks(_blocks(_mended(_paragraphs(text), mender)))
 
 
-def _paragraphs(text: TextIO) -> Iterator[str]:
+def _paragraphs(text: TextIO) -> Iterator[list[str]]:
     """Lines between blank ones, as they are; one longer than a section comes in pieces."""
     lines: list[str] = []
     size = 0
     for line in iter_lines(text, limits.MAX_SECTION_CHARS):
         if not line.strip() or size + len(line) > limits.MAX_SECTION_CHARS:
             if lines:
-                yield "\n".join(lines)
+                yield lines
             lines, size = [], 0
         if line.strip():
             lines.append(line.rstrip())
             size += len(line) + 1
     if lines:
-        yield "\n".join(lines)
+        yield lines
+
+
+def _mended(paragraphs: Iterable[list[str]], mender: WordMender) -> Iterator[str]:
+    """Paragraphs whose lines stay as they are, but for words that were broken at a line's end."""
+    for lines in paragraphs:
+        mender.learn(lines)
+        text = lines[0]
+        for line in lines[1:]:
+            text = mender.appended(text, line.lstrip(), blank="") if _is_broken(text, line) else f"{text}\n{line}"
+        yield text
+
+
+def _is_broken(text: str, line: str) -> bool:
+    """Whether a word goes on in the next line; the hyphen of a list, a rule or a name in capitals stays."""
+    return text.endswith("-") and text[-2:-1].isalpha() and line.lstrip()[:1].islower()
 
 
 def _blocks(paragraphs: Iterable[str]) -> Iterator[Block]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from functions.ingest.parsing.blocks import fold_blocks
 from functions.ingest.parsing.document import ParsedDocument, Section
 from functions.ingest.parsing.facts import parse_date, usable_text, usable_title
 from functions.ingest.parsing.html_blocks import html_blocks
+from functions.ingest.parsing.html_faq import declared_questions, with_declared
 from functions.ingest.parsing.html_tree import main_part, read_tree, visible_parts
+from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import read_markup
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def parse_html(file: BinaryIO) -> ParsedDocument:
 def _sections(tree: Tree) -> Iterator[Section]:
     root = main_part(tree)
     if root is not None:
-        yield from fold_blocks(html_blocks(visible_parts(root)))
+        blocks = html_blocks(visible_parts(root))
+        declared = declared_questions(tree)
+        yield from fold_blocks(with_declared(list(blocks), declared) if declared else blocks)
 
 
 def _meta(tree: Tree) -> dict[str, str]:

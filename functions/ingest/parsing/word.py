@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
-from functions.ingest.parsing.blocks import fold_blocks
+from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.document import ParsedDocument
 from functions.ingest.parsing.facts import usable_text, usable_title, with_zone
+from functions.ingest.parsing.outline import fold_blocks
+from functions.ingest.parsing.refusals import damaged
 from functions.ingest.parsing.word_blocks import WordReader
 from functions.ingest.parsing.word_numbering import read_numbering
 from functions.ingest.parsing.word_styles import read_styles
@@ -20,8 +25,11 @@ def parse_word(file: BinaryIO) -> ParsedDocument:
     from docx import Document
 
     file.seek(0)
-    document = Document(file)
-    properties = document.core_properties
+    try:
+        document = Document(file)
+        properties = document.core_properties
+    except Exception as exc:
+        return ParsedDocument(fold_blocks(_blocks_alone(file, exc)))
     author = usable_text(properties.author)
     created = properties.created
     metadata = {name: usable_text(getattr(properties, name)) for name in _METADATA}
@@ -33,6 +41,22 @@ def parse_word(file: BinaryIO) -> ParsedDocument:
         published_at=with_zone(created) if created else None,
         metadata={name: text for name, text in metadata.items() if text},
     )
+
+
+def _blocks_alone(file: BinaryIO, cause: Exception) -> Iterator[Block]:
+    """The second opinion, where a relationship leads nowhere or a part is broken: the body by itself, with its styles."""
+    from docx.oxml import parse_xml
+
+    with zipfile.ZipFile(file) as archive:
+        parts: dict[str, Any] = {}
+        for name in ("document", "styles", "numbering"):
+            with suppress(Exception):
+                parts[name] = parse_xml(archive.read(f"word/{name}.xml"))
+    body = parts["document"].find(f"{W}body") if "document" in parts else None
+    if body is None:
+        raise damaged("Word document") from cause
+    reader = WordReader(read_styles(parts.get("styles")), read_numbering(parts.get("numbering")))
+    yield from reader.blocks(body)
 
 
 def _reader(main_part: Any) -> WordReader:

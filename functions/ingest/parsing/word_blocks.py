@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions.ingest.parsing.blocks import Block
+from functions.ingest.parsing.faq import is_question
 from functions.ingest.parsing.tables import is_number, table_blocks
 from functions.ingest.parsing.word_numbering import Numbering
 from functions.ingest.parsing.word_styles import Style, outline_level
-from functions.ingest.parsing.word_text import W, note_ids, number, paragraph_text, text_boxes, value
+from functions.ingest.parsing.word_text import W, is_bold, note_ids, number, paragraph_text, text_boxes, value
 
 _TRANSPARENT = {f"{W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag")}
 _MAX_SPAN = 63  # Word's own bound on the columns of a table
@@ -56,6 +57,9 @@ class WordReader:
             return Block(text, heading_level=level)
         is_tight = bool(marker) and self.was_item
         self.was_item = bool(marker)
+        if is_bold(paragraph) and is_question(text):
+            self.was_item = False
+            return Block(text, is_bold=True)
         return Block(marker + text, tight=is_tight)
 
     def _marker(self, paragraph: Any, style: Style) -> str:

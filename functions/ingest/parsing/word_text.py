@@ -39,6 +39,13 @@ def is_on(switch: Any) -> bool:
     return switch.get(f"{W}val", "true") not in ("0", "false", "off")
 
 
+def is_bold(paragraph: Any) -> bool:
+    """Whether each of its runs that has text is bold by itself."""
+    runs = [run for run in paragraph.iter(f"{W}r") if "".join(_pieces(run)).strip()]
+    marks = [run.find(f"{W}rPr/{W}b") for run in runs]
+    return bool(runs) and all(mark is not None and is_on(mark) for mark in marks)
+
+
 def text_boxes(paragraph: Any) -> Iterator[Any]:
     """The contents of text boxes anchored in the paragraph, each once."""
     for box in paragraph.iter(f"{W}txbxContent"):

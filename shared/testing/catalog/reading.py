@@ -10,6 +10,7 @@ from uuid import UUID
 from shared.analysis import terms
 from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
+from shared.names import with_names
 from shared.testing.catalog.state import (
     BotRows,
     CatalogState,
@@ -34,7 +35,8 @@ class InMemoryReading:
         asked = set(terms(question))
         found = []
         for row in _alive(self._state.bots[bot.bot_id]):
-            score = len(asked & set(terms(f"{row.pair.question}\n{row.staged.passage.text}"))) / max(1, len(asked))
+            found_by = with_names(row.pair.question, row.pair.metadata.extra)
+            score = len(asked & set(terms(f"{found_by}\n{row.staged.passage.text}"))) / max(1, len(asked))
             if score and _matches(row, matching):
                 found.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
         return sorted(found, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]

@@ -69,6 +69,7 @@ class Text:
     y: float
     text: str
     size: float = 10
+    is_bold: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def pdf(
 ) -> bytes:
     """A PDF with text in Helvetica."""
     objects: dict[int, bytes] = {}
-    first_page = 5
+    first_page = 6
     kids = " ".join(f"{first_page + 2 * index} 0 R" for index in range(len(pages)))
     first_entry = first_page + 2 * len(pages)
     outlines = f"/Outlines {first_entry} 0 R" if outline else ""
@@ -93,14 +94,16 @@ def pdf(
     objects[2] = f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode()
     objects[3] = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
     objects[4] = b"<< " + b" ".join(b"/%s (%s)" % (k.encode(), _escaped(v)) for k, v in (info or {}).items()) + b" >>"
+    objects[5] = objects[3].replace(b"Helvetica", b"Helvetica-Bold")
     for index, lines in enumerate(pages):
         number = first_page + 2 * index
         objects[number] = (
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {number + 1} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>"
+            "/Resources << /Font << /F1 3 0 R /F2 5 0 R >> >> >>"
         ).encode()
         content = b"\n".join(
-            b"BT /F1 %g Tf 1 0 0 1 %g %g Tm (%s) Tj ET" % (line.size, line.x, line.y, _escaped(line.text))
+            b"BT /F%d %g Tf 1 0 0 1 %g %g Tm (%s) Tj ET"
+            % (1 + line.is_bold, line.size, line.x, line.y, _escaped(line.text))
             for line in lines
         )
         objects[number + 1] = b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)

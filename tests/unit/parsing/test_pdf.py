@@ -52,14 +52,49 @@ def test_list_items_stay_on_lines_of_their_own() -> None:
     )
 
 
-def test_rows_of_a_table_stay_on_lines_of_their_own() -> None:
-    rows = [("Stage", "Prevalence"), ("1-4", "42.2664"), ("5", "0.1")]
-    page = [
-        Text(x, 700 - 14 * index, cell)
+def table(*rows: tuple[str, ...], columns: tuple[int, ...] = (72, 200, 330), bold: int = 0) -> list[Text]:
+    return [
+        Text(x, 700 - 14 * index, cell, is_bold=index < bold)
         for index, row in enumerate(rows)
-        for x, cell in zip((72, 300), row, strict=True)
+        for x, cell in zip(columns, row, strict=False)
+        if cell
     ]
-    assert text_of([page]).split("\n") == ["Stage  Prevalence", "1-4  42.2664", "5  0.1"]
+
+
+def test_rows_of_a_table_carry_their_headers() -> None:
+    page = table(("Stage", "Prevalence"), ("1-4", "42.2664"), ("5", "0.1"))
+    assert text_of([page]).split("\n") == ["Stage: 1-4; Prevalence: 42.2664", "Stage: 5; Prevalence: 0.1"]
+
+
+def test_a_table_of_words_is_known_by_its_bold_headers() -> None:
+    page = table(("Drug", "Use", "Note"), ("Aspirin", "Pain", ""), ("Insulin", "", "Cool"), bold=1)
+    assert text_of([page]).split("\n") == ["Drug: Aspirin; Use: Pain", "Drug: Insulin; Note: Cool"]
+
+
+def test_row_headers_without_a_name_and_cells_of_two_lines() -> None:
+    page = table(("", "Dose in mg", "Times"), ("Adults", "500", "3"), ("Children above", "250", "2"), ("twelve",))
+    assert text_of([page]).split("\n") == [
+        "Adults; Dose in mg: 500; Times: 3",
+        "Children above twelve; Dose in mg: 250; Times: 2",
+    ]
+    page = table(("Group", "Dose in mg"), ("Adults", "500"), ("Children above", "250"), ("twelve", ""), ("Others", "9"))
+    assert text_of([page]).split("\n") == [
+        "Group: Adults; Dose in mg: 500",
+        "Group: Children above twelve; Dose in mg: 250",
+        "Group: Others; Dose in mg: 9",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Ada Lovelace", "Alan Turing"), ("Grace Hopper", "Edsger Dijkstra"), ("Donald Knuth", "Barbara Liskov")],
+        [("Introduction", "3"), ("Methods", "7"), ("Results", "12")],
+        [("Stage", "Prevalence"), ("1-4", "42.2664")],
+    ],
+)
+def test_cells_below_each_other_that_are_no_table_stay_as_they_are(rows: list[tuple[str, ...]]) -> None:
+    assert text_of([table(*rows)]).split("\n") == ["  ".join(row) for row in rows]
 
 
 def column(name: str, x: float) -> list[Text]:
@@ -100,6 +135,12 @@ def test_headers_footers_and_page_numbers_are_removed(count: int) -> None:
     assert "Guide" not in text
     assert not any(character.isdigit() for character in text)
     assert text.count("which differs") == count
+
+
+def test_roman_page_numbers_are_removed() -> None:
+    pages = [[*paragraph(LONG), Text(290, 30, number, 8)] for number in ("i", "- ii -", "iii")]
+    assert text_of(pages).count("hormones.") == 3
+    assert "ii" not in text_of(pages)
 
 
 def test_a_section_names_the_page_on_which_it_begins() -> None:

@@ -61,3 +61,36 @@ def test_a_large_file_is_streamed(name: str, tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count > 50
     assert peak < 1_000_000 < len(content)
+
+
+def test_a_word_broken_at_a_line_end_is_mended() -> None:
+    text = (
+        "The treat-\nment of self-\nlocking nuts, pre-\nand postoperative; a self-locking nut\nof the böb-\n   rek kind, the"
+        " Smith-\nJones one"
+    )
+    assert read("a.txt", text).sections[0].text == (
+        "The treatment of self-locking nuts, pre- and postoperative; a self-locking nut\nof the böbrek kind, the"
+        " Smith-\nJones one"
+    )
+
+
+def test_soft_hyphens_are_gone_and_the_words_that_they_broke_are_whole() -> None:
+    text = "hy\xadphen\xadated and bro\xad\n  ken\u200b"
+    assert read("a.txt", text).sections[0].text == "hyphenated and broken"
+    assert read("a.html", "<p>hy&shy;phen\xadated</p>").sections[0].text == "hyphenated"
+
+
+def test_lists_and_rules_keep_their_hyphens() -> None:
+    text = "- one\n- two\n---\nfoo-\nbar = a -\nb"
+    assert read("a.txt", text).sections[0].text == "- one\n- two\n---\nfoobar = a -\nb"
+
+
+def test_a_text_that_breaks_lines_at_hyphens_keeps_them() -> None:
+    text = (
+        "The bag was of gold and embroidered. His father-in-\nlaw wore a gold-\nembroidered coat; over-\nall it was well;"
+        " overall, all was well over."
+    )
+    assert read("a.txt", text).sections[0].text == (
+        "The bag was of gold and embroidered. His father-in-law wore a gold-embroidered coat; overall it was well;"
+        " overall, all was well over."
+    )

@@ -39,11 +39,23 @@ def test_headings_become_the_path() -> None:
         "<div role='navigation'>noise</div>",
         "<!-- noise -->",
         "<select><option>noise</option></select>",
+        "<div id='cookie-banner'><p>noise</p><button>Accept</button></div>",
+        "<div class='site cookieConsent dark'><h2>noise</h2><p>noise</p></div>",
+        "<div id='onetrust-consent-sdk'>noise</div>",
+        "<section class='kvkk-popup'>noise</section>",
+        "<div role='alertdialog'>noise</div>",
     ],
 )
 def test_what_readers_do_not_read_is_dropped(noise: str) -> None:
     body = f"<p>Some text that matters, before.</p>{noise}<p>And some text after it.</p>"
     assert read("a.html", page(body)).sections[0].text == "Some text that matters, before.\n\nAnd some text after it."
+
+
+def test_a_page_about_cookies_is_read() -> None:
+    body = (
+        "<div class='cookie-notice-page'><h1>Cookies</h1><p class='cookie-recipe'>All of the text is in here.</p></div>"
+    )
+    assert read("a.html", page(body)).by_heading == {("Cookies",): "All of the text is in here."}
 
 
 def test_a_page_that_is_one_form_is_read() -> None:
@@ -109,6 +121,11 @@ def test_a_table_is_one_line_per_row_led_by_its_headers() -> None:
     assert read("a.html", page(body)).sections[0].text == (
         "Table 1\nStage: 1\u20134; Prevalence: 42.2664\nStage: 5; Prevalence: 1\nStage: 5; Prevalence: 2\nTotal"
     )
+
+
+def test_the_caption_of_a_figure_is_kept_where_it_stands() -> None:
+    body = "<p>Before.</p><figure><img src=x alt=y><figcaption>Figure 1: A kidney</figcaption></figure><p>After.</p>"
+    assert read("a.html", page(body)).sections[0].text == "Before.\n\nFigure 1: A kidney\n\nAfter."
 
 
 def test_two_rows_of_headers_are_joined() -> None:

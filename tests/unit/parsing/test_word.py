@@ -68,6 +68,19 @@ def test_paragraphs_and_tables_keep_their_order() -> None:
     assert text == "Before.\n\nStage: 1\u20134; Prevalence: 42.2664\nStage: 5\n\nAfter."
 
 
+def test_captions_stand_beside_what_they_name() -> None:
+    def fill(document: Document) -> None:
+        document.add_paragraph("Table 1: Doses", style="Caption")
+        table = document.add_table(3, 2)
+        for row, texts in zip(table.rows, (("Group", "Dose"), ("Adults", "500"), ("Children", "250")), strict=True):
+            for cell, text in zip(row.cells, texts, strict=True):
+                cell.text = text
+
+    assert read("a.docx", word(fill)).sections[0].text == (
+        "Table 1: Doses\n\nGroup: Adults; Dose: 500\nGroup: Children; Dose: 250"
+    )
+
+
 def test_lists_and_tables_in_cells_are_not_lost() -> None:
     def fill(document: Document) -> None:
         table = document.add_table(2, 2)
@@ -179,3 +192,29 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     members = unpacked(word(lambda document: document.add_paragraph("Text.")))
     members["word/media/image.png"] = bytes(2_000_000)
     assert "too large when uncompressed" in reason("a.docx", archive(members))
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("word/_rels/document.xml.rels", None),
+        ("_rels/.rels", b"<Relationships"),
+        ("[Content_Types].xml", b"<Types"),
+        ("docProps/core.xml", b"<broken"),
+        ("word/styles.xml", b"<broken"),
+        ("word/_rels/document.xml.rels", b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+         b'<Relationship Id="rId1" Type="http://x/image" Target="NULL"/></Relationships>'),
+    ],
+)  # fmt: skip
+def test_a_document_with_a_broken_part_is_read_from_its_body(part: str, content: bytes | None) -> None:
+    def fill(document: Document) -> None:
+        document.add_heading("Signs", 1)
+        document.add_paragraph("Few, and late.")
+
+    members = unpacked(word(fill))
+    if content is None:
+        del members[part]
+    else:
+        members[part] = content
+    found = read("a.docx", archive(members)).text
+    assert "Signs" in found and "Few, and late." in found

@@ -1,0 +1,34 @@
+"""What a pair's metadata is taken from where its own fields say nothing: the document, its path, and the text itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from functions.ingest.language import language_of
+from shared.domain import Metadata
+
+ALIASES = "aliases"  # where names from a column that only the bot's settings know are kept
+_OWN_FOLDERS = {"pairs", "adopted"}  # Lockstep's, not their owner's
+_SEPARATORS = (
+    ";",
+    "|",
+    "\n",
+    ",",
+)  # the first that a text has parts its names: "Aneurysm, abdominal" is one of several
+
+
+def metadata_of_path(name: str) -> Mapping[str, str]:
+    """Category and subcategory by the folders that a document lies in, and its type by its name's ending."""
+    path = PurePosixPath(name)
+    if path.parts[:1] and path.parts[0] in _OWN_FOLDERS:
+        return {}
+    folders = dict(zip(("category", "subcategory"), path.parts[:-1], strict=False))
+    suffix = PurePosixPath(path.name.lower().removesuffix(".gz")).suffix.removeprefix(".")
+    return {**folders, "source_type": suffix} if suffix else folders
+
+
+def with_language(metadata: Metadata, own: str | None, *texts: str) -> Metadata:
+    """The language that the record names itself (`own`), else the one that its text is in, else its document's."""
+    return metadata if own else replace(metadata, language=language_of(*texts) or metadata.language)

@@ -1,0 +1,236 @@
+"""Questions and answers in prose: each shape becomes a heading with its answer, and what only looks like one does not."""
+
+from __future__ import annotations
+
+import io
+import json
+from uuid import UUID
+
+import docx
+import pytest
+
+from functions.ingest.pairs import PairMaker
+from functions.ingest.parsing import parse
+from tests.unit.parsing.samples import Text, paragraph, pdf, read
+from tests.unit.parsing.test_word import word
+
+
+def pairs(name: str, data: bytes | str) -> dict[str, str]:
+    """Question to answer, as they become pairs."""
+    file = io.BytesIO(data.encode() if isinstance(data, str) else data)
+    maker = PairMaker(UUID(int=1), parse(file, name), "guide", {})
+    return {pair.question: pair.response for pair in maker.pairs()}
+
+
+TWO = {"How often should I oil the chain?": "Every 200 kilometres.", "And in the rain?": "After every ride."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: {0}\nA: {1}\n\nQ: {2}\nA: {3}\n",
+        "Q: {0}\n\nA: {1}\n\nQ: {2}\n\nA: {3}\n",
+        "Q: {0}\nA: {1}\nQ: {2}\nA: {3}\n",
+        "Q: {0} A: {1} Q: {2} A: {3}",
+        "Q1: {0}\nA1: {1}\n\nQ2. {2}\nA2. {3}\n",
+        "Question: {0}\nAnswer: {1}\nQuestion: {2}\nAnswer: {3}",
+        "Question 1: {0}\nAnswer 1: {1}\nQuestion 2: {2}\nAnswer 2: {3}",
+        "1. Q: {0}\n   A: {1}\n2. Q: {2}\n   A: {3}",
+        "S: {0}\nC: {1}\n\nS: {2}\nC: {3}\n",
+        "Soru: {0}\nCevap: {1}\n\nSoru: {2}\nCevap: {3}\n",
+        "SORU 1: {0}\nCEVAP: {1}\n\nSORU 2: {2}\nCEVAP: {3}\n",
+        "질문: {0}\n답변: {1}\n\n질문: {2}\n답변: {3}\n",
+        "문：{0}\n답：{1}\n\n문：{2}\n답：{3}\n",
+        "F: {0}\nA: {1}\n\nF: {2}\nA: {3}\n",
+        "Frage: {0}\nAntwort: {1}\n\nFrage: {2}\nAntwort: {3}\n",
+        "P: {0}\nR: {1}\n\nP: {2}\nR: {3}\n",
+        "Question : {0}\nRéponse : {1}\n\nQuestion : {2}\nRéponse : {3}\n",
+        "问：{0}\n答：{1}\n问：{2}\n答：{3}",
+    ],
+)
+@pytest.mark.parametrize("name", ["faq.txt", "faq.md"])
+def test_marked_questions_and_answers_are_pairs(name: str, text: str) -> None:
+    asked = [part for pair in TWO.items() for part in pair]
+    assert pairs(name, text.format(*asked)) == TWO
+
+
+def test_an_answer_goes_on_to_the_next_question_or_heading() -> None:
+    text = "# Care\n\n**Q:** How often?\n\n**A:** Daily.\n\n- in summer\n- in winter\n\n## After\n\nOther text."
+    assert pairs("a.md", text) == {
+        "Care › How often?": "Daily.\n\n- in summer\n- in winter",
+        "Care › After": "Other text.",
+    }
+
+
+def test_a_question_of_several_lines_is_one() -> None:
+    text = "Q: My chain is rusty.\nWhat should I do?\nA: Replace it."
+    assert pairs("a.txt", text) == {"My chain is rusty. What should I do?": "Replace it."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: Who knows?\n\nNobody answered this.",
+        "A: first\n\nB: second",
+        "V: 220\nA: 5\n\nF: 32 degrees\nA: 7",
+        "Drive S: is full.\nC: is not.",
+        "Vitamin A: good for the eyes.\n\nQ: nothing",
+        "He said: A: is the answer, and then Q: came.",
+        "S: 12\nC: 14",
+    ],
+)
+def test_what_only_looks_like_questions_stays_word_for_word(text: str) -> None:
+    assert read("a.txt", text).by_heading == {(): text}
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.html"])
+def test_a_table_of_questions_and_answers_is_pairs(name: str) -> None:
+    markdown = "| Question | Answer |\n| --- | --- |\n" + "".join(f"| {q} | {a} |\n" for q, a in TWO.items())
+    rows = "".join(f"<tr><td>{q}</td><td>{a}</td></tr>" for q, a in TWO.items())
+    page = f"<html><body><table><tr><th>Question</th><th>Answer</th></tr>{rows}</table></body></html>"
+    assert pairs(name, markdown if name == "a.md" else page) == TWO
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<h2>FAQ</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
+        "<h2>Frequently asked questions</h2>" + "".join(f"<p><b>{q}</b></p><p>{a}</p>" for q, a in TWO.items()),
+        "".join(f"<p><strong>{q}</strong><br>{a}</p>" for q, a in TWO.items()),
+        "<ol>" + "".join(f"<li><strong>{q}</strong><br>{a}</li>" for q, a in TWO.items()) + "</ol>",
+        "".join(f"<details><summary>{q}</summary><p>{a}</p></details>" for q, a in TWO.items()),
+        "<dl>" + "".join(f"<dt>{q}</dt><dd>{a}</dd>" for q, a in TWO.items()) + "</dl>",
+        "<dl>" + "".join(f"<div><dt>{q}</dt><dd><p>{a}</p></dd></div>" for q, a in TWO.items()) + "</dl>",
+        "<h2>Sıkça Sorulan Sorular</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
+        "<h2>자주 묻는 질문</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
+    ],
+)
+def test_questions_of_a_page_are_pairs(body: str) -> None:
+    assert pairs("faq.html", f"<html><body>{body}</body></html>") == TWO
+
+
+def test_what_follows_a_list_of_questions_is_no_answer() -> None:
+    body = "<h1>Bikes</h1><dl><dt>How often?</dt><dd>Daily.</dd></dl><p>Call us.</p>"
+    assert pairs("a.html", f"<html><body>{body}</body></html>") == {"Bikes › How often?": "Daily.", "Bikes": "Call us."}
+
+
+def test_a_glossary_is_pairs_and_a_list_of_facts_is_one_text() -> None:
+    definition = "A chronic disease in which the kidneys lose their function over months or years, often unnoticed."
+    assert pairs("a.html", f"<dl><dt>CKD</dt><dd>{definition}</dd></dl>") == {"CKD": definition}
+    assert pairs("a.html", "<dl><dt>Price</dt><dd>9 euros</dd><dt>Size</dt><dd>M</dd></dl>") == {
+        "guide": "Price\n9 euros\n\nSize\nM"
+    }
+
+
+def test_the_topic_above_a_question_stays_with_it() -> None:
+    assert list(pairs("a.md", "# Kidney stones\n\n## FAQ\n\n### What causes them?\n\nSalt.")) == [
+        "Kidney stones › What causes them?"
+    ]
+
+
+def test_bold_questions_of_markdown_word_and_pdf_are_pairs() -> None:
+    def fill(document: docx.document.Document) -> None:
+        for question, answer in TWO.items():
+            document.add_paragraph().add_run(question).bold = True
+            document.add_paragraph(answer)
+
+    page = [
+        line
+        for index, (question, answer) in enumerate(TWO.items())
+        for line in (
+            Text(72, 700 - 60 * index, question, is_bold=True),
+            *paragraph([answer], y=688 - 60 * index),
+        )
+    ]
+    assert pairs("a.md", "\n\n".join(f"**{q}**\n\n{a}" for q, a in TWO.items())) == TWO
+    assert pairs("a.docx", word(fill)) == TWO
+    assert pairs("a.pdf", pdf([page])) == TWO
+
+
+def test_a_bold_sentence_is_no_heading() -> None:
+    assert read("a.md", "**Never do this.**\n\nText.").by_heading == {(): "Never do this.\n\nText."}
+
+
+# Declared for search engines
+
+
+def declared(answers: dict[str, str], **more: object) -> str:
+    questions = [
+        {"@type": "Question", "name": question, "acceptedAnswer": {"@type": "Answer", "text": answer}}
+        for question, answer in answers.items()
+    ]
+    value = {"@context": "https://schema.org", "@type": "FAQPage", "mainEntity": questions, **more}
+    return f'<script type="application/ld+json">{json.dumps(value)}</script>'
+
+
+def test_a_declared_page_that_shows_nothing_is_read_from_its_declaration() -> None:
+    answers = {
+        "How often?": "<p>Every <b>200 km</b>:</p><ul><li>summer</li><li>winter</li></ul>",
+        "And rain?": "After.",
+    }
+    page = f"<html><head>{declared(answers)}</head><body><h1>Bikes</h1><p>We know them well.</p></body></html>"
+    assert pairs("a.html", page) == {
+        "Bikes": "We know them well.",
+        "How often?": "Every 200 km:\n\n- summer\n- winter",
+        "And rain?": "After.",
+    }
+
+
+def test_what_is_shown_is_taken_with_its_structure_and_not_twice() -> None:
+    answers = {"How often?": "Every 200 km: summer winter", "And rain?": "After every ride."}
+    shown = (
+        "<h1>Bikes</h1><ul><li>How often?</li><li>And rain?</li></ul>"
+        "<div class=q>How often?</div><div class=a>Every 200 km:<ul><li>summer</li><li>winter</li></ul></div>"
+        "<div class=q>And rain?</div><div class=a>After every ride.</div><p>Call us.</p>"
+    )
+    assert pairs("a.html", f"<html><body>{shown}{declared(answers)}</body></html>") == {
+        "Bikes": "Call us.",  # the later of two sections under the same heading in this view
+        "Bikes › How often?": "Every 200 km:\n\n- summer\n- winter",
+        "Bikes › And rain?": "After every ride.",
+    }
+
+
+def test_an_answer_that_is_folded_away_is_put_under_its_heading() -> None:
+    page = "<h1>Bikes</h1><h3>How often?</h3><div style='display:none'>Daily.</div><h3>And rain?</h3><div>After.</div>"
+    found = pairs(
+        "a.html", f"<html><body>{page}{declared({'How often?': 'Daily.', 'And rain?': 'After.'})}</body></html>"
+    )
+    assert found == {"Bikes › How often?": "Daily.", "Bikes › And rain?": "After."}
+
+
+def test_microdata_declares_questions_too() -> None:
+    items = "".join(
+        '<div itemscope itemprop="mainEntity" itemtype="https://schema.org/Question"><span itemprop="name">'
+        f'{question}</span><div itemscope itemprop="acceptedAnswer" itemtype="https://schema.org/Answer">'
+        f'<div itemprop="text"{style}>{answer}</div></div></div>'
+        for (question, answer), style in zip(TWO.items(), ("", " hidden"), strict=True)
+    )
+    page = f'<html itemscope itemtype="https://schema.org/FAQPage"><body>{items}</body></html>'
+    found = pairs("a.html", page)
+    assert {question: found.get(question) for question in TWO} == TWO
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "{not json",
+        "[" * 100_000,
+        "null",
+        '{"@type": "Question"}',
+        '{"@type": "FAQPage", "mainEntity": [{"@type": ["Question"], "name": 3, "acceptedAnswer": [[]]}]}',
+        '{"@type": "Question", "name": "Deep?", "acceptedAnswer": {"text": "' + "\\u003cdiv>" * 5_000 + '"}}',
+        '{"@type": "Question", "name": "Empty?", "acceptedAnswer": {"text": "<p></p>"}}',
+    ],
+)
+def test_a_broken_declaration_declares_nothing(script: str) -> None:
+    page = f'<html><body><p>Text of the page.</p><script type="application/ld+json">{script}</script></body></html>'
+    assert read("a.html", page).by_heading == {(): "Text of the page."}
+
+
+RUNS = ["Q: ", "A: ", "Q: A: ", "Q: a?\nA: b\n", "- ", "?\t", ": ", "Q1. ", "**Q:**", "질문:", "\n- \n"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_long_runs_of_marks_come_to_an_end_and_lose_nothing(name: str, run: str) -> None:
+    assert "the last words" in read(name, run * 4_000 + "\n\nthe last words").text
