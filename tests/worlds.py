@@ -15,6 +15,7 @@ from shared.catalog.changes import PostgresChanges
 from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
+from shared.catalog.graph import PostgresGraph
 from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
@@ -22,6 +23,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
 from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
+from shared.linking import Linking
 from shared.milvus import MilvusIndex
 from shared.ports import (
     Amendments,
@@ -30,6 +32,7 @@ from shared.ports import (
     DocumentCatalog,
     Embedder,
     EmbedderChanges,
+    GraphCatalog,
     ObjectStore,
     OperationsCatalog,
     ReadingCatalog,
@@ -63,6 +66,7 @@ class World:
     amendments: Amendments
     index: VectorIndex
     changes: EmbedderChanges
+    graph: GraphCatalog
     operations: OperationsCatalog
     embedder: Embedder = field(default_factory=HashingEmbedder)
     next_embedder: Embedder | None = None
@@ -103,6 +107,11 @@ class World:
     def ingest(self, name: str) -> None:
         if document_id := self.look(name):
             self.deliver(document_id)
+            self.link(document_id)
+
+    def link(self, *document_ids: UUID) -> bool:
+        """What those documents brought, by default all that waits."""
+        return Linking(self.graph, self.time_left).run(self.refreshed(), document_ids or None)
 
     def deliver(self, *document_ids: UUID) -> bool:
         done = [self.carrier(view).run(view, document_ids) for view in self.embedders().views(self.refreshed())]
@@ -130,6 +139,7 @@ class World:
             index=self.index,
             embedders=self.embedders(),
             changes=self.changes,
+            graph=self.graph,
             operations=self.operations,
             bucket=self.objects,
             hints=self.hints,
@@ -145,8 +155,10 @@ class World:
     def search(
         self, question: str, *, top_k: int = 5, matching: Filter | None = None, bot: Bot | None = None
     ) -> SearchResult:
-        retrieval = Retrieval(reading=self.reading, index=self.index, embedders=self.embedders())
-        return retrieval.search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
+        return self.retrieval().search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
+
+    def retrieval(self) -> Retrieval:
+        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders(), graph=self.graph)
 
     def answers(self, question: str) -> list[str]:
         """The passages that a search returns."""
@@ -170,6 +182,7 @@ def memory_world(**changes: object) -> World:
         "delivery": catalog.delivery,
         "reading": catalog.reading,
         "changes": catalog.changes,
+        "graph": catalog.graph,
         "operations": catalog.operations,
         "deletions": catalog.deletions,
         "amendments": catalog.amendments,
@@ -188,6 +201,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "delivery": PostgresDelivery(client),
         "reading": PostgresReading(client),
         "changes": PostgresChanges(client),
+        "graph": PostgresGraph(client),
         "operations": PostgresOperations(client),
         "deletions": PostgresDeletions(client),
         "amendments": PostgresAmendments(client),
@@ -206,6 +220,7 @@ def wired(world: World) -> dict[str, object]:
         "delivery_catalog": world.delivery,
         "reading": world.reading,
         "changes": world.changes,
+        "graph": world.graph,
         "deletions": world.deletions,
         "operations": world.operations,
         "index": world.index,

@@ -10,7 +10,7 @@ from shared.domain import Candidate, Evidence
 
 # Cormack, Clarke and Büttcher (2009), Reciprocal Rank Fusion: 60 is theirs, and little depends on it.
 RRF_CONSTANT = 60
-WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, "lexical": 1.0}
+WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, "lexical": 1.0, "graph": 1.0}
 
 
 @dataclass(frozen=True, slots=True)

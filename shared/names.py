@@ -1,0 +1,105 @@
+"""Names: what a pair is called, and which phrases of a text could be names.
+
+A name is known by its key: its terms, as lexical search cuts them, with a space between. So a name is found in a text
+whatever the case, the accents of Turkish dots, or the punctuation around it, and in scripts without spaces as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from shared.analysis import terms
+from shared.domain.graph import Name
+
+MAX_NAME_TERMS = 10
+MAX_KEY_CHARACTERS = 200
+MAX_NAMES = 64  # of one pair
+MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
+MAX_QUESTION_TERMS = 64
+
+# Fields of a record, their names folded, that hold what it is about, and what else that is called.
+FOCUS_FIELDS = ("focus", "entity", "title", "name", "baslik", "konu", "제목")
+ALIAS_FIELDS = (
+    *("synonyms", "synonym", "aliases", "alias", "also_known_as", "aka", "other_names", "alternative_names"),
+    *("es_anlamlilar", "diger_adlar", "동의어", "별칭"),
+)
+
+_IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")
+_LIST_BORDER = re.compile(r"[,;|\n]")
+_IS_QUESTION = re.compile(r"[?？؟]\s*$")
+
+
+def key_of(name: str) -> str | None:
+    """The key of a name; None for what cannot be one: no word in it, one letter, a mere number, or too long."""
+    if len(name) > 4 * MAX_KEY_CHARACTERS:
+        return None
+    words = list(terms(name))
+    key = " ".join(words)
+    is_name = words and len(words) <= MAX_NAME_TERMS and 2 <= len(key) <= MAX_KEY_CHARACTERS
+    return key if is_name and not key.replace(" ", "").isnumeric() else None
+
+
+def names_of(
+    *, question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
+) -> list[Name]:
+    """What a pair is called, each key once, the most telling kind first; at most MAX_NAMES.
+
+    A record: its question or title unless it asks something, its focus, its aliases. A section: its heading, and the
+    title of its document, which the other sections share.
+    """
+    found: dict[str, Name] = {}
+    for text, kind in _candidates(question, heading_path, fields, document_title):
+        for variant, variant_kind in ((text, kind), (_IN_BRACKETS.sub("", text), "alias" if kind == "focus" else kind)):
+            key = key_of(variant)
+            if key is not None and len(found) < MAX_NAMES:
+                found.setdefault(key, Name(key, variant.strip(), variant_kind))
+    return list(found.values())
+
+
+def _candidates(
+    question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
+) -> Iterator[tuple[str, str]]:
+    if heading_path:
+        if len(list(terms(heading_path[-1][:MAX_KEY_CHARACTERS]))) > 1:  # "Introduction" names nothing
+            yield heading_path[-1], "heading"
+        yield document_title or "", "document"
+    elif not _IS_QUESTION.search(question):
+        yield question, "focus"
+    folded = {re.sub(r"[\s\-]+", "_", name.casefold()): value for name, value in fields.items()}
+    for field_name in FOCUS_FIELDS:
+        yield from ((text, "focus") for text in _texts(folded.get(field_name), is_list=False))
+    for field_name in ALIAS_FIELDS:
+        yield from ((text, "alias") for text in _texts(folded.get(field_name), is_list=True))
+
+
+def _texts(value: Any, *, is_list: bool) -> Iterable[str]:
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, str)]
+    if not isinstance(value, str):
+        return []
+    return _LIST_BORDER.split(value) if is_list else [value]
+
+
+def phrases(text: str, *, max_terms: int | None = None) -> Iterator[str]:
+    """The keys of all names that could stand in a text: its runs of terms, shortest first at each place."""
+    words = list(islice(terms(text), max_terms))
+    for begin in range(len(words)):
+        key = words[begin]
+        yield key
+        for word in words[begin + 1 : begin + MAX_NAME_TERMS]:
+            key = f"{key} {word}"
+            yield key
+
+
+def phrase_query(key: str) -> str:
+    """The name of that key, as Postgres writes a tsquery for its terms in a row."""
+    return " <-> ".join(f"'{term}'" for term in key.split())
+
+
+def longest_only(keys: Iterable[str]) -> list[str]:
+    """Those keys that are not part of another one: who asks for "Maurice, Prince of Orange" does not ask for Orange."""
+    found = sorted(set(keys), key=lambda key: (-len(key), key))
+    return [key for i, key in enumerate(found) if not any(f" {key} " in f" {longer} " for longer in found[:i])]
