@@ -33,12 +33,13 @@ _IS_QUESTION = re.compile(r"[?？؟]\s*$")
 
 
 def key_of(name: str) -> str | None:
-    """The key of a name; None for what cannot be one: no word in it, one letter, a mere number, or too long."""
+    """The key of a name; None for what cannot be one: no word in it, a letter or two, a mere number, or too long."""
     if len(name) > 4 * MAX_KEY_CHARACTERS:
         return None
     words = list(terms(name))
     key = " ".join(words)
-    is_name = words and len(words) <= MAX_NAME_TERMS and 2 <= len(key) <= MAX_KEY_CHARACTERS
+    shortest = 3 if key.isascii() else 2  # "is" and "at" are acronyms too, and 신 is a syllable
+    is_name = words and len(words) <= MAX_NAME_TERMS and shortest <= len(key) <= MAX_KEY_CHARACTERS
     return key if is_name and not key.replace(" ", "").isnumeric() else None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from functions.query.graph import Walker
-from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
+from functions.query.ranking import GRAPH, Hit, Ranked, fuse, group_by_pair
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
@@ -27,7 +27,7 @@ CANDIDATES_PER_HIT = 5
 LIMIT_GROWTH = 4
 MAX_ROUNDS = 3
 MAX_LIMIT = 4_000
-WALKED_FROM = 5  # hits: those further down are guesses
+WALKED_FROM = 3  # hits: those further down are guesses
 WALKED_TO = 30  # pairs
 MATCHING_PASSAGES = 4_096  # a narrower filter goes to the index as a list of ids
 
@@ -86,7 +86,7 @@ class Retrieval:
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(bot, question, limit, matching, passage_ids, clock)
             with clock.measure("graph"):
-                lists["graph"] = self._connected(bot, lists, named)
+                lists[GRAPH] = self._connected(bot, lists, named)
             result = self._decide(bot, question, lists, limit, top_k, matching, clock)
             if not lists.keys() & set(VECTOR_FIELDS):
                 return replace(result, is_complete=False)
