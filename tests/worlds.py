@@ -49,6 +49,7 @@ from shared.testing import (
     RecordingHints,
 )
 from shared.testing.catalog.deletion import InMemoryDeletions
+from shared.testing.catalog.graph import InMemoryGraph
 from shared.testing.catalog.registry import InMemoryRegistry
 
 FOREVER = 3600.0
@@ -175,7 +176,8 @@ def memory_world(**changes: object) -> World:
     """Over twins alone."""
     catalog = InMemoryCatalog()
     if isinstance(registry := changes.get("registry"), InMemoryRegistry):
-        changes = {"deletions": InMemoryDeletions(registry.state), **changes}  # of the same catalog
+        of_same_catalog = {"deletions": InMemoryDeletions(registry.state), "graph": InMemoryGraph(registry.state)}
+        changes = {**of_same_catalog, **changes}
     ports: Mapping[str, object] = {
         "registry": catalog.registry,
         "documents": catalog.documents,

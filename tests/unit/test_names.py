@@ -48,7 +48,11 @@ def test_a_question_is_no_name() -> None:
 
 
 def test_focus_and_aliases_are_found_whatever_their_fields_are_written_like() -> None:
-    fields = {"Focus": "Gout", "Also Known As": "Podagra; Gouty arthritis", "synonyms": ["Uric acid disease", 7, None]}
+    fields: dict[str, Any] = {
+        "Focus": "Gout",
+        "Also Known As": "Podagra; Gouty arthritis",
+        "synonyms": ["Uric acid disease", 7, None],
+    }
     assert named(**fields) == [
         ("Gout", "focus"),
         ("Uric acid disease", "alias"),

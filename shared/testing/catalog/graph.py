@@ -71,7 +71,7 @@ class InMemoryGraph:
     @atomic
     def first_passages(self, bot: Bot, qa_ids: Collection[UUID]) -> list[FirstPassage]:
         rows = self._state.rows(bot)
-        found = []
+        found: list[FirstPassage] = []
         for row in live_passages(rows):
             corrects = rows.documents[row.document_id].corrects
             asked = {row.pair.qa_id, corrects.pair.qa_id if corrects else row.pair.qa_id} & set(qa_ids)
