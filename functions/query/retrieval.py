@@ -27,7 +27,7 @@ CANDIDATES_PER_HIT = 5
 LIMIT_GROWTH = 4
 MAX_ROUNDS = 3
 MAX_LIMIT = 4_000
-WALKED_FROM = 3  # hits: those further down are guesses
+WALKED_FROM = 2  # hits: those further down are guesses
 WALKED_TO = 30  # pairs
 MATCHING_PASSAGES = 4_096  # a narrower filter goes to the index as a list of ids
 
