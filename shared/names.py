@@ -16,6 +16,7 @@ from shared.domain.graph import Name
 
 MAX_NAME_TERMS = 10
 MAX_KEY_CHARACTERS = 200
+LEAD_TERMS = 3  # by which longer names are looked up
 MAX_NAMES = 64  # of one pair
 MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
 MAX_QUESTION_TERMS = 64
@@ -84,13 +85,13 @@ def _texts(value: Any, *, is_list: bool) -> Iterable[str]:
     return _LIST_BORDER.split(value) if is_list else [value]
 
 
-def phrases(text: str, *, max_terms: int | None = None) -> Iterator[str]:
-    """The keys of all names that could stand in a text: its runs of terms, shortest first at each place."""
+def phrases(text: str, *, max_terms: int | None = None, longest: int = MAX_NAME_TERMS) -> Iterator[str]:
+    """The keys of all names of up to `longest` terms that could stand in a text: its runs of terms, place by place."""
     words = list(islice(terms(text), max_terms))
     for begin in range(len(words)):
         key = words[begin]
         yield key
-        for word in words[begin + 1 : begin + MAX_NAME_TERMS]:
+        for word in words[begin + 1 : begin + longest]:
             key = f"{key} {word}"
             yield key
 

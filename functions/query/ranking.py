@@ -14,7 +14,7 @@ GRAPH, GRAPH_CONSTANT = (
     "graph",
     10,
 )  # measured: with 60, what a question leads to in two steps drowns in what resembles it
-WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, "lexical": 1.0, GRAPH: 0.75}
+WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, "lexical": 1.0, GRAPH: 0.5}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from shared.analysis import terms
 from shared.catalog.mapping import to_json
 from shared.catalog.statistics import refresh_statistics
 from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
-from shared.names import MAX_PASSAGES, names_of, phrase_query, phrases
+from shared.names import LEAD_TERMS, MAX_PASSAGES, names_of, phrase_query, phrases
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
 
 LINK_TIMEOUT_SECONDS = 60.0
-KEYS_AT_ONCE = 20_000  # that are looked up in one statement
+CHARACTERS_AT_ONCE = 50_000  # of texts, whose phrases are looked up in one statement
+NAMES_PER_LEAD = 200  # that begin with the same terms
 EDGES_TOLD = 1_000
 
 
@@ -136,30 +137,46 @@ def _names(row: Row) -> list[dict[str, Any]]:
 
 def _mentions(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
     """The names that stand in these contents, some texts at a time."""
-    for places in _looked_for(contents):
-        found = tx.rows("known_names", bot_id=bot.bot_id, name_keys=list(places))
-        if mentions := [
-            {"name_key": row["name_key"], **_content(contents[number])}
-            for row in found
-            for number in places[row["name_key"]]
-        ]:
-            yield mentions
+    for texts in _some_at_a_time(contents):
+        places: dict[str, set[int]] = {}
+        for number, text in texts:
+            for key in phrases(text, longest=LEAD_TERMS):
+                places.setdefault(key, set()).add(number)
+        found = _known(tx, bot, list(places))
+        yield [{"name_key": key, **_content(contents[number])} for key, number in _stands_in(found, texts, places)]
 
 
-def _looked_for(contents: Sequence[Row]) -> Iterator[dict[str, set[int]]]:
-    """Every phrase that could be a name, and in which of the contents it stands."""
-    places: dict[str, set[int]] = {}
+def _some_at_a_time(contents: Sequence[Row]) -> Iterator[list[tuple[int, str]]]:
+    """The texts, each with the number of its content, as they are searched by words: the question before each passage."""
+    some: list[tuple[int, str]] = []
     for number, row in enumerate(contents):
-        for text in row["texts"]:  # as it is searched by words: the question before each passage
-            found = phrases(f"{row['question']}\n{text}")
-            while chunk := list(islice(found, KEYS_AT_ONCE)):
-                for key in chunk:
-                    places.setdefault(key, set()).add(number)
-                if len(places) >= KEYS_AT_ONCE:
-                    yield places
-                    places = {}
-    if places:
-        yield places
+        for text in row["texts"]:
+            some.append((number, f"{row['question']}\n{text}"))
+            if sum(len(text) for _, text in some) >= CHARACTERS_AT_ONCE:
+                yield some
+                some = []
+    if some:
+        yield some
+
+
+def _known(tx: Transaction, bot: Bot, keys: Sequence[str]) -> set[str]:
+    """Which of those phrases are names, and which longer names begin with one."""
+    leads = [key for key in keys if key.count(" ") == LEAD_TERMS - 1]
+    short = tx.rows("known_names", bot_id=bot.bot_id, name_keys=list(keys))
+    longer = tx.rows("longer_names", bot_id=bot.bot_id, leads=leads, limit=NAMES_PER_LEAD)
+    return {row["name_key"] for row in (*short, *longer)}
+
+
+def _stands_in(
+    names: Collection[str], texts: Sequence[tuple[int, str]], places: Mapping[str, set[int]]
+) -> Iterator[tuple[str, int]]:
+    """Each name with the contents that it stands in. Of a long one, the texts with its first terms are looked at."""
+    spelled: dict[int, str] = {}
+    for number, text in texts:
+        spelled[number] = f"{spelled.get(number, '')}\n {' '.join(terms(text))} "
+    for name in names:
+        lead = " ".join(name.split(" ")[:LEAD_TERMS])
+        yield from ((name, number) for number in places[lead] if name == lead or f" {name} " in spelled[number])
 
 
 def _edge(row: Row) -> Edge:

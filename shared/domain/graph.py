@@ -58,8 +58,8 @@ class GraphLimits:
 
     names_per_pair: int = 64
     pairs_per_name: int = 50  # a name that more texts mention, or more pairs bear, leads nowhere
-    names: int = 1_000
-    edges: int = 10_000
+    names: int = 500
+    edges: int = 5_000
 
 
 @dataclass(slots=True)

@@ -194,6 +194,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "generations": [1],
         "name_keys": ["name 0a0b", "name 0c0d"],
         "known": ["name 0a0b"],
+        "leads": ["name", "number"],
         "queries": ["'w17' <-> 'w18'", "'w19'"],
         "corrects": known("q", 9),
         "corrects_document": known("d", 9),

@@ -44,6 +44,16 @@ select k.name_key
 from unnest(cast(:name_keys as text[])) as k (name_key)
 where exists (select from names n where n.bot_id = :bot_id and n.name_key = k.name_key);
 
+-- name: longer_names
+-- Names that begin with all the terms of a lead and go on: in their order, what follows a space lies before what follows a "!".
+select distinct longer.name_key
+from unnest(cast(:leads as text[])) as k (lead)
+cross join lateral (
+    select n.name_key from names n
+    where n.bot_id = :bot_id and n.name_key > (k.lead || ' ') collate "C" and n.name_key < (k.lead || '!') collate "C"
+    limit :limit
+) as longer;
+
 -- name: insert_names
 insert into names (bot_id, name_key, qa_id, since_generation, document_id, name, kind)
 select :bot_id, r.name_key, r.qa_id, r.since_generation, r.document_id, r.name, r.kind
