@@ -31,6 +31,7 @@ STUCK = {
     "a lease has not ended": "select object_key from documents where bot_id = :bot_id and leased_until > clock_timestamp()",
     "a generation is neither live nor kept": """
         select document_id, generation, state from generations where bot_id = :bot_id and state not in ('live', 'kept')""",
+    "a pair is not in the graph": "select qa_id, since_generation from unlinked where bot_id = :bot_id",
     "a delete has no final receipt": """
         select t.kind, t.object_key, t.swept_at, r.state from tombstones t left join receipts r using (tombstone_id)
         where t.bot_id = :bot_id and (t.swept_at is null or r.state is distinct from 'final')""",
@@ -77,6 +78,22 @@ WRONG = {
         select e.source_qa_id from relations e where e.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.source_qa_id
             and q.since_generation = e.since_generation)""",
+    "a name or a mention stands on nothing": """
+        select n.name_key, n.qa_id from names n where n.bot_id = :bot_id and not exists (
+            select from qa_pairs q where q.bot_id = n.bot_id and q.qa_id = n.qa_id
+            and q.since_generation = n.since_generation)
+        union all
+        select m.name_key, m.qa_id from mentions m where m.bot_id = :bot_id and not (
+            exists (select from names n where n.bot_id = m.bot_id and n.name_key = m.name_key)
+            and exists (select from qa_pairs q where q.bot_id = m.bot_id and q.qa_id = m.qa_id
+                        and q.since_generation = m.since_generation))""",
+    "a pair does not bear its name, or its text does not mention it": """
+        select q.qa_id, q.since_generation from qa_pairs q
+        where q.bot_id = :bot_id and q.metadata ->> 'focus' like 'topic %' and q.response like 'On topic %'
+        and (not exists (select from names n where n.bot_id = q.bot_id and n.qa_id = q.qa_id
+                         and n.since_generation = q.since_generation)
+             or not exists (select from mentions m where m.bot_id = q.bot_id and m.qa_id = q.qa_id
+                            and m.since_generation = q.since_generation))""",
     "a marker counts for a collection that is gone": """
         select k.passage_id from markers k join bots b using (bot_id)
         join collections c on c.collection_id = b.collection_id

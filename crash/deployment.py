@@ -16,7 +16,7 @@ from functions.sync.bucket_scan import claim_bucket
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
 from infra.migrate import migrate
-from shared import delivery, folder, wiring
+from shared import delivery, folder, linking, wiring
 from shared.catalog.registry import PostgresRegistry
 from shared.folder import FolderObjectStore
 from shared.milvus import MilvusIndex
@@ -28,6 +28,7 @@ from shared.testing import HashingEmbedder
 PART_PAIRS = 3  # of a document's six, so that it takes two transactions
 BATCH = 2  # … and three deliveries
 OBJECTS_AT_ONCE = 1  # of a snapshot, between two notes of how far it is
+LINKED_AT_ONCE = 4  # of those six pairs
 NEXT = HashingEmbedder(revision="2")
 
 
@@ -83,6 +84,7 @@ def shrink() -> None:
     """Make batches so small that a document of a few pairs takes several."""
     pipeline.PART_PAIRS = PART_PAIRS
     delivery.BATCH = BATCH
+    linking.PAIRS_AT_ONCE = LINKED_AT_ONCE
     snapshot.OBJECTS_AT_ONCE = OBJECTS_AT_ONCE
     folder.SETTLE_SECONDS = 0.0  # here, nobody writes a file bit by bit
 

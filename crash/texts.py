@@ -17,6 +17,7 @@ def content(name: str, edition: str) -> bytes:
             "id": str(n),
             "question": f"What does {name} say on topic {n}?",
             "answer": answer,
+            "focus": f"topic {n}",  # which the answers of all documents mention
             "related": [str((n + 1) % PAIRS)],
         }
         for n, answer in enumerate(answers(name, edition))

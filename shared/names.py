@@ -1,59 +1,98 @@
-"""The other names of what a pair is about, from its fields for synonyms and aliases: words that lexical search finds it by."""
+"""Names: what a pair is called, and which phrases of a text could be names.
+
+A name is known by its key: its terms, as lexical search cuts them, with a space between. So a name is found in a text
+whatever the case, the accents of Turkish dots, or the punctuation around it, and in scripts without spaces as well.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-# English, Turkish, Korean, German, French, Spanish; as `folded_name` writes them.
-NAME_FIELDS = (
-    *("aliases", "alias", "synonyms", "synonym", "also_known_as", "aka", "alternative_names", "other_names"),
-    *("es_anlamlilar", "es_anlamli", "diger_adlar", "동의어", "별칭", "이명", "synonyme", "alternativnamen"),
-    *("synonymes", "autres_noms", "sinonimos", "otros_nombres"),
-)
-MAX_QUESTION_CHARACTERS = 4_000
-MAX_NAMES_CHARACTERS = 4_000
-_SEPARATORS = (
-    ";",
-    "|",
-    "\n",
-    ",",
-)  # the first that a text has parts its names: "Aneurysm, abdominal" is one of several
+from shared.aliases import aliases_of, folded_name
+from shared.analysis import terms
+from shared.domain.graph import Name
+
+MAX_NAME_TERMS = 10
+MAX_KEY_CHARACTERS = 200
+LEAD_TERMS = 3  # by which longer names are looked up
+MAX_NAMES = 64  # of one pair
+MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
+MAX_QUESTION_TERMS = 64
+
+# Fields of a record, their names folded, that hold what it is about.
+FOCUS_FIELDS = ("focus", "entity", "title", "name", "baslik", "konu", "제목")
+
+_IN_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\s*$")
+_IS_QUESTION = re.compile(r"[?？؟]\s*$")
 
 
-def with_names(question: str, extra: Mapping[str, Any]) -> str:
-    """What a pair is found by besides its text: its question and, a line each, the names in its further fields."""
-    names = "\n".join(names_of(extra))[:MAX_NAMES_CHARACTERS]
-    return f"{question[:MAX_QUESTION_CHARACTERS]}\n{names}" if names else question[:MAX_QUESTION_CHARACTERS]
+def key_of(name: str) -> str | None:
+    """The key of a name; None for what cannot be one: no word in it, a letter or two, a mere number, or too long."""
+    if len(name) > 4 * MAX_KEY_CHARACTERS:
+        return None
+    words = list(terms(name))
+    key = " ".join(words)
+    shortest = 3 if key.isascii() else 2  # "is" and "at" are acronyms too, and 신 is a syllable
+    is_name = words and len(words) <= MAX_NAME_TERMS and shortest <= len(key) <= MAX_KEY_CHARACTERS
+    return key if is_name and not key.replace(" ", "").isnumeric() else None
 
 
-def names_of(extra: Mapping[str, Any]) -> list[str]:
-    """Every name in the fields for them, each once."""
-    found = (name for field, value in extra.items() if is_name_field(field) for name in _names_in(value))
-    return list(dict.fromkeys(found))
+def names_of(
+    *, question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
+) -> list[Name]:
+    """What a pair is called, each key once, the most telling kind first; at most MAX_NAMES.
+
+    A record: its question or title unless it asks something, its focus, its aliases. A section: its heading, and the
+    title of its document, which the other sections share.
+    """
+    found: dict[str, Name] = {}
+    for text, kind in _candidates(question, heading_path, fields, document_title):
+        for variant, variant_kind in ((text, kind), (_IN_BRACKETS.sub("", text), "alias" if kind == "focus" else kind)):
+            key = key_of(variant)
+            if key is not None and len(found) < MAX_NAMES:
+                found.setdefault(key, Name(key, variant.strip(), variant_kind))
+    return list(found.values())
 
 
-def is_name_field(field: str) -> bool:
-    """Whether a field of that name holds other names of what its record is about."""
-    return folded_name(field) in NAME_FIELDS
+def _candidates(
+    question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
+) -> Iterator[tuple[str, str]]:
+    if heading_path:
+        if len(list(terms(heading_path[-1][:MAX_KEY_CHARACTERS]))) > 1:  # "Introduction" names nothing
+            yield heading_path[-1], "heading"
+        yield document_title or "", "document"
+    elif not _IS_QUESTION.search(question):
+        yield question, "focus"
+    folded = {folded_name(field): value for field, value in fields.items()}
+    for field in FOCUS_FIELDS:
+        yield from ((text, "focus") for text in _texts(folded.get(field)))
+    yield from ((text, "alias") for text in aliases_of(fields))
 
 
-def folded_name(field: str) -> str:
-    """A field's name in lower case, without accents, words joined by underscores."""
-    plain = unicodedata.normalize("NFKD", field.casefold().replace("ı", "i"))
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return re.sub(r"[\s\-./]+", "_", unicodedata.normalize("NFC", plain).strip())
+def _texts(value: Any) -> list[str]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
-def _names_in(value: Any) -> Iterator[str]:
-    """A text may hold several; in a list each element is one."""
-    if isinstance(value, str):
-        separator = next((mark for mark in _SEPARATORS if mark in value), ",")
-        yield from filter(None, map(str.strip, value.split(separator)))
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _names_in(inner)
-    elif isinstance(value, list | tuple):
-        yield from (name for item in value if isinstance(item, str) and (name := item.strip()))
+def phrases(text: str, *, max_terms: int | None = None, longest: int = MAX_NAME_TERMS) -> Iterator[str]:
+    """The keys of all names of up to `longest` terms that could stand in a text: its runs of terms, place by place."""
+    words = list(islice(terms(text), max_terms))
+    for begin in range(len(words)):
+        key = words[begin]
+        yield key
+        for word in words[begin + 1 : begin + longest]:
+            key = f"{key} {word}"
+            yield key
+
+
+def phrase_query(key: str) -> str:
+    """The name of that key, as Postgres writes a tsquery for its terms in a row."""
+    return " <-> ".join(f"'{term}'" for term in key.split())
+
+
+def longest_only(keys: Iterable[str]) -> list[str]:
+    """Those keys that are not part of another one: who asks for "Maurice, Prince of Orange" does not ask for Orange."""
+    found = sorted(set(keys), key=lambda key: (-len(key), key))
+    return [key for i, key in enumerate(found) if not any(f" {key} " in f" {longer} " for longer in found[:i])]

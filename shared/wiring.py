@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.catalog.delivery import PostgresDelivery
     from shared.catalog.documents import PostgresDocuments
     from shared.catalog.exporting import PostgresExport
+    from shared.catalog.graph import PostgresGraph
     from shared.catalog.operations import PostgresOperations
     from shared.catalog.reading import PostgresReading
     from shared.catalog.registry import PostgresRegistry
@@ -137,6 +138,13 @@ def reading() -> PostgresReading:
     from shared.catalog.reading import PostgresReading
 
     return PostgresReading(postgres())
+
+
+@Once
+def graph() -> PostgresGraph:
+    from shared.catalog.graph import PostgresGraph
+
+    return PostgresGraph(postgres())
 
 
 @Once

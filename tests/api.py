@@ -51,6 +51,7 @@ def services_of(world: World, **changes: str) -> Services:
         amendments=world.amendments,
         hints=world.hints,
         index=world.index,
+        graph=world.graph,
         bucket=lambda: world.objects,
         embedders=world.embedders(),
         deletions=world.deletions,

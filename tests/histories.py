@@ -153,7 +153,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self.lab, self.world = lab, lab.world
-        self.retrieval = Retrieval(reading=self.world.reading, index=self.world.index, embedders=self.world.embedders())
+        self.retrieval = self.world.retrieval()
         self.editions = count(1)
         self.workers: list[Process] = []
         self.readers: list[Process] = []
@@ -271,7 +271,7 @@ class Histories(RuleBasedStateMachine):
         self._forget_ended()
 
     def _read(self, world: World) -> list[str]:
-        retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders())
+        retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders(), graph=world.graph)
         before = self._documents(world)
         found = retrieval.search(world.bot, "What does it say on the topic?", top_k=50, matching=Filter())
         hits = [

@@ -16,6 +16,7 @@ from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
 from shared.catalog.exporting import PostgresExport
+from shared.catalog.graph import PostgresGraph
 from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
@@ -23,6 +24,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
 from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
+from shared.linking import Linking
 from shared.milvus import MilvusIndex
 from shared.ports import (
     Amendments,
@@ -31,6 +33,7 @@ from shared.ports import (
     DocumentCatalog,
     Embedder,
     EmbedderChanges,
+    GraphCatalog,
     ObjectStore,
     OperationsCatalog,
     ReadingCatalog,
@@ -47,6 +50,7 @@ from shared.testing import (
     RecordingHints,
 )
 from shared.testing.catalog.deletion import InMemoryDeletions
+from shared.testing.catalog.graph import InMemoryGraph
 from shared.testing.catalog.registry import InMemoryRegistry
 
 FOREVER = 3600.0
@@ -68,6 +72,7 @@ class World:
     amendments: Amendments
     index: VectorIndex
     changes: EmbedderChanges
+    graph: GraphCatalog
     operations: OperationsCatalog
     embedder: Embedder = field(default_factory=HashingEmbedder)
     next_embedder: Embedder | None = None
@@ -110,6 +115,11 @@ class World:
     def ingest(self, name: str) -> None:
         if document_id := self.look(name):
             self.deliver(document_id)
+            self.link(document_id)
+
+    def link(self, *document_ids: UUID) -> bool:
+        """What those documents brought, by default all that waits."""
+        return Linking(self.graph, self.time_left).run(self.refreshed(), document_ids or None)
 
     def deliver(self, *document_ids: UUID) -> bool:
         done = [self.carrier(view).run(view, document_ids) for view in self.embedders().views(self.refreshed())]
@@ -137,6 +147,7 @@ class World:
             index=self.index,
             embedders=self.embedders(),
             changes=self.changes,
+            graph=self.graph,
             operations=self.operations,
             bucket=self.objects,
             hints=self.hints,
@@ -152,8 +163,10 @@ class World:
     def search(
         self, question: str, *, top_k: int = 5, matching: Filter | None = None, bot: Bot | None = None
     ) -> SearchResult:
-        retrieval = Retrieval(reading=self.reading, index=self.index, embedders=self.embedders())
-        return retrieval.search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
+        return self.retrieval().search(bot or self.refreshed(), question, top_k=top_k, matching=matching or Filter())
+
+    def retrieval(self) -> Retrieval:
+        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders(), graph=self.graph)
 
     def answers(self, question: str) -> list[str]:
         """The passages that a search returns."""
@@ -170,13 +183,15 @@ def memory_world(**changes: object) -> World:
     """Over twins alone."""
     catalog = InMemoryCatalog()
     if isinstance(registry := changes.get("registry"), InMemoryRegistry):
-        changes = {"deletions": InMemoryDeletions(registry.state), **changes}  # of the same catalog
+        of_same_catalog = {"deletions": InMemoryDeletions(registry.state), "graph": InMemoryGraph(registry.state)}
+        changes = {**of_same_catalog, **changes}
     ports: Mapping[str, object] = {
         "registry": catalog.registry,
         "documents": catalog.documents,
         "delivery": catalog.delivery,
         "reading": catalog.reading,
         "changes": catalog.changes,
+        "graph": catalog.graph,
         "operations": catalog.operations,
         "deletions": catalog.deletions,
         "amendments": catalog.amendments,
@@ -195,6 +210,7 @@ def real_world(catalog_url: str, milvus_uri: str, **changes: object) -> Iterator
         "delivery": PostgresDelivery(client),
         "reading": PostgresReading(client),
         "changes": PostgresChanges(client),
+        "graph": PostgresGraph(client),
         "operations": PostgresOperations(client),
         "deletions": PostgresDeletions(client),
         "amendments": PostgresAmendments(client),
@@ -214,6 +230,7 @@ def wired(world: World) -> dict[str, object]:
         "delivery_catalog": world.delivery,
         "reading": world.reading,
         "changes": world.changes,
+        "graph": world.graph,
         "deletions": world.deletions,
         "operations": world.operations,
         "index": world.index,

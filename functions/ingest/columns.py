@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.names import NAME_FIELDS, folded_name
+from shared.aliases import ALIAS_FIELDS, folded_name
 
 # The first name that a record has is taken. English, Turkish, Korean, German, French, Spanish.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "difficulty": ("difficulty", "level", "zorluk", "난이도"),
     "tags": ("tags", "tag", "keywords", "labels", "etiketler", "태그", "키워드"),
     "is_active": ("is_active", "active", "enabled", "aktif"),
-    "aliases": NAME_FIELDS,
+    "aliases": ALIAS_FIELDS,
     "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
 }
 

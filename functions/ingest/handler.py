@@ -14,6 +14,7 @@ from shared.delivery import Delivery
 from shared.domain import Bot
 from shared.errors import LockstepError, NotFoundError
 from shared.keys import split_key
+from shared.linking import Linking
 from shared.telemetry import logger, logging_context, request_id_of
 
 Event = Mapping[str, Any]
@@ -92,6 +93,7 @@ class _Batch:
         for bot, document_ids in self._to_deliver.values():
             try:
                 is_finished = _deliver(bot, document_ids, time_left)
+                is_finished &= Linking(wiring.graph(), time_left).run(bot, document_ids)
             except LockstepError as error:
                 logger().warning(
                     "delivery is left to sync",

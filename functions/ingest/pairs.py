@@ -17,8 +17,8 @@ from functions.ingest.json_values import plain_text, plain_value
 from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from functions.ingest.parsing.faq import without_titles
+from shared.aliases import is_alias_field
 from shared.domain import Metadata, Pair, Relation, qa_id_of
-from shared.names import is_name_field
 from shared.rows import clip
 
 HEADING_SEPARATOR = " › "
@@ -133,7 +133,7 @@ class PairMaker:
         names = found.get("aliases", "")
         used = set(found.values()) - spare - {names}
         own = {name: plain_value(value) for name, value in fields.items() if name not in used}
-        if names in own and not is_name_field(names):
+        if names in own and not is_alias_field(names):
             own[ALIASES] = own.pop(names)
         own = {name: value for name, value in own.items() if value not in (None, "", [], {})}
         return Metadata(

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
 from functions.ingest.sentences import sentence_ends
+from shared.aliases import with_aliases
 from shared.analysis import tsvector_of
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
-from shared.names import with_names
 from shared.ports import Embedder
 from shared.rows import make_row, related_nodes_of, text_hash_of
 
@@ -29,7 +29,7 @@ QUESTION_SHARE = 4  # a question takes at most this part of the window
 def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
     """The pair with freshly minted passages and what their markers record."""
     related_nodes = related_nodes_of(pair.relations)
-    asked = with_names(pair.question, pair.metadata.extra)  # bounded: Postgres takes a megabyte of lexemes at most
+    asked = with_aliases(pair.question, pair.metadata.extra)  # bounded: Postgres takes a megabyte of lexemes at most
     staged = []
     for part, text in enumerate(cut(pair.question, pair.response, embedder)):
         passage = Passage(uuid4(), part, text, pair.page)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from functions.query.guard import Guard
 from functions.query.problems import install_problem_handlers
-from functions.query.routes import amendments, bots, documents, exports, health, pairs, questions, receipts
+from functions.query.routes import amendments, bots, documents, exports, graph, health, pairs, questions, receipts
 from functions.query.services import Services
 from shared import wiring
 
@@ -30,6 +30,7 @@ def create_app(services: Services) -> FastAPI:
         questions.router,
         documents.router,
         amendments.router,
+        graph.router,
         pairs.router,
         bots.router,
         exports.router,
@@ -57,6 +58,7 @@ def app() -> FastAPI:
             amendments=wiring.amendments(),
             hints=wiring.hints(),
             index=wiring.index(),
+            graph=wiring.graph(),
             bucket=wiring.bucket,
             embedders=wiring.embedders(),
             deletions=wiring.deletions(),

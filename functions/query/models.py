@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from functions.query.values import (
     AnswerText,
@@ -22,6 +22,7 @@ from functions.query.values import (
 )
 
 MAX_TOP_K = 100
+MAX_HOPS = 3
 MAX_BATCH_PAIRS = 1_000
 
 
@@ -260,6 +261,49 @@ class SearchOut(Model):
     hits: list[HitOut]
     is_complete: bool = Field(description="false if more was to be had than could be looked at")
     dropped: int = Field(description="candidates that the catalog did not vouch for")
+
+
+class WalkIn(Model):
+    """Where a walk starts: a question, or pairs."""
+
+    question: Question | None = None
+    qa_ids: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = Field(None, description="instead of it")
+    hops: int = Field(default=2, ge=1, le=MAX_HOPS)
+    limit: int = Field(default=10, ge=1, le=MAX_TOP_K)
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> Self:
+        if (self.question is None) == (self.qa_ids is None):
+            raise ValueError("name either a question or qa_ids")
+        return self
+
+
+class NodeOut(Model):
+    """A pair that was reached."""
+
+    rank: int
+    score: float = Field(description="compares only within this answer")
+    qa_id: UUID
+    external_id: str | None
+    passage_id: UUID
+    question: str
+    passage: str
+    source: SourceOut
+
+
+class EdgeOut(Model):
+    """How two pairs are connected."""
+
+    source: UUID
+    target: UUID
+    type: str = Field(description="mentions, same-entity, synonym, or the type that a document gave its relation")
+    confidence: float
+    name: str | None = Field(description="by which they are connected")
+
+
+class SubgraphOut(Model):
+    nodes: list[NodeOut]
+    edges: list[EdgeOut] = Field(description="among the nodes and the pairs that the walk started from")
 
 
 class AskIn(Model):

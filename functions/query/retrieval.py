@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from functions.query.ranking import Hit, Ranked, fuse, group_by_pair
-from shared.domain import VECTOR_FIELDS, Bot, Candidate, Evidence, Filter
+from functions.query.graph import Walker
+from functions.query.ranking import GRAPH, Hit, Ranked, fuse, group_by_pair
+from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
-from shared.ports import ReadingCatalog, VectorIndex
+from shared.ports import GraphCatalog, ReadingCatalog, VectorIndex
 from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ CANDIDATES_PER_HIT = 5
 LIMIT_GROWTH = 4
 MAX_ROUNDS = 3
 MAX_LIMIT = 4_000
+WALKED_FROM = 2  # hits: those further down are guesses
+WALKED_TO = 30  # pairs
 MATCHING_PASSAGES = 4_096  # a narrower filter goes to the index as a list of ids
 
 
@@ -55,8 +59,12 @@ class _Clock:
 class Retrieval:
     """Searches a bot. Safe for threads."""
 
-    def __init__(self, *, reading: ReadingCatalog, index: VectorIndex, embedders: Embedders) -> None:
+    def __init__(
+        self, *, reading: ReadingCatalog, index: VectorIndex, embedders: Embedders, graph: GraphCatalog
+    ) -> None:
         self._reading = reading
+        self._graph = graph
+        self._walker = Walker(graph)
         self._index = index
         self._embedders = embedders
         self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
@@ -71,9 +79,14 @@ class Retrieval:
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
             return SearchResult([], True, 0, clock.milliseconds)
+        with clock.measure("graph"):
+            named = self._walker.names_in(bot, question)
+            question = self._walker.with_own_names(bot, question, named)
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(bot, question, limit, matching, passage_ids, clock)
+            with clock.measure("graph"):
+                lists[GRAPH] = self._connected(bot, lists, named)
             result = self._decide(bot, question, lists, limit, top_k, matching, clock)
             if not lists.keys() & set(VECTOR_FIELDS):
                 return replace(result, is_complete=False)
@@ -120,6 +133,20 @@ class Retrieval:
         with clock.measure("index"):
             lists = self._nearest(bot, vector, limit, matching, passage_ids)
         return lists | {"lexical": by_words.result()}
+
+    def _connected(self, bot: Bot, lists: Mapping[str, list[Candidate]], named: Sequence[Bearer]) -> list[Candidate]:
+        """What the best of these candidates, and the names in the question, lead to."""
+        best: dict[UUID, Ranked] = {}
+        for candidate in fuse(lists):
+            best.setdefault(candidate.qa_id, candidate)
+        hits = {qa_id: found.score for qa_id, found in islice(best.items(), WALKED_FROM)}
+        walk = self._walker.walk(bot, hits, named)
+        reached = walk.best(WALKED_TO)
+        known = [Candidate(best[q].passage_id, q, best[q].document_id, walk.scores[q]) for q in reached if q in best]
+        others = [qa_id for qa_id in reached if qa_id not in best]
+        passages = self._graph.first_passages(bot, others) if others else []
+        new = [Candidate(p.passage_id, p.own_qa_id, p.document_id, walk.scores[p.qa_id]) for p in passages]
+        return sorted([*known, *new], key=lambda candidate: (-candidate.score, candidate.qa_id, candidate.passage_id))
 
     def _nearest(
         self, bot: Bot, vector: Vector, limit: int, matching: Filter, passage_ids: Sequence[UUID] | None

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from functions.query.answer import Answerer
+from functions.query.exploring import Explorer
 from functions.query.extractive import ExtractiveWriter
 from functions.query.gate import Gate
 from functions.query.retrieval import Retrieval
@@ -24,6 +25,7 @@ from shared.ports import (
     DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
+    GraphCatalog,
     Hints,
     ObjectStore,
     ReadingCatalog,
@@ -45,6 +47,7 @@ class Services:
     amendments: Amendments
     hints: Hints
     index: VectorIndex
+    graph: GraphCatalog
     bucket: Callable[[], ObjectStore]
     embedders: Embedders
     deletions: DeletionCatalog
@@ -58,7 +61,11 @@ class Services:
 
     @cached_property
     def retrieval(self) -> Retrieval:
-        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders)
+        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders, graph=self.graph)
+
+    @cached_property
+    def explorer(self) -> Explorer:
+        return Explorer(reading=self.reading, graph=self.graph, retrieval=self.retrieval)
 
     @cached_property
     def answerer(self) -> Answerer:

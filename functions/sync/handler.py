@@ -39,6 +39,7 @@ def build_sync(time_left: Callable[[], float], progress: Progress = log_progress
         index=wiring.index(),
         embedders=wiring.embedders(),
         changes=wiring.changes(),
+        graph=wiring.graph(),
         operations=wiring.operations(),
         bucket=wiring.bucket(),
         hints=wiring.hints(),

@@ -22,11 +22,13 @@ from shared.domain import Bot, Collection
 from shared.embedders import Embedders
 from shared.errors import BehindError, LockstepError, NotFoundError
 from shared.ledger import DeletionLedger
+from shared.linking import Linking
 from shared.ports import (
     DeletionCatalog,
     DeliveryCatalog,
     DocumentCatalog,
     EmbedderChanges,
+    GraphCatalog,
     Hints,
     ObjectStore,
     OperationsCatalog,
@@ -63,6 +65,7 @@ class Sync:
     index: VectorIndex
     embedders: Embedders  # opened only when there is something to embed or to check
     changes: EmbedderChanges
+    graph: GraphCatalog
     operations: OperationsCatalog
     bucket: ObjectStore
     hints: Hints
@@ -87,6 +90,7 @@ class Sync:
         for bot in bots:
             is_finished &= self._survives(bot, self.deliver)
             is_finished &= self._survives(bot, self._remove_abandoned_corrections)
+            is_finished &= self._survives(bot, Linking(self.graph, self.time_left).run)
         self._take_second_looks()
         opened: set[UUID] = set()
         for collection in self.registry.collections():

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from shared.catalog.graph import drop_from_graph
 from shared.catalog.mapping import index_row_from, to_json
 from shared.domain import (
     Bot,
@@ -395,6 +396,7 @@ def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> No
     if gone:
         tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, **_pair_keys(gone))
         tx.execute("drop_relations_to_nothing", bot_id=bot.bot_id, **_pair_keys(gone))
+        drop_from_graph(tx, bot, _pair_keys(gone))
 
 
 def _pair_keys(rows: Sequence[Row]) -> dict[str, Any]:

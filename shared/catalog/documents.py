@@ -286,7 +286,9 @@ def _insert_part(
     if accepted.corrects:  # a citation shows where the pair itself stands
         path = accepted.corrects.source.object_path
     passages = to_json(passage_records(pairs))
-    tx.execute("insert_pairs", **key, generation=generation, rows=to_json(pair_records(pairs)))
+    records = to_json(pair_records(pairs))
+    tx.execute("insert_pairs", **key, generation=generation, rows=records)
+    tx.execute("insert_unlinked", **key, generation=generation, rows=records)
     tx.execute("insert_passages", **key, generation=generation, rows=passages)
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
     has_grown = refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these

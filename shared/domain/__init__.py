@@ -20,6 +20,16 @@ from shared.domain.content import (
     Vectors,
 )
 from shared.domain.deletes import Buried, Deletion, LivePair
+from shared.domain.graph import (
+    CONFIDENCES,
+    Bearer,
+    Edge,
+    FirstPassage,
+    GraphLimits,
+    Name,
+    Neighbourhood,
+    edge_by_name,
+)
 from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_none
 from shared.domain.markers import ChangeProgress, Claim, Marker, Proof, Wanted
 from shared.domain.objects import ObjectVersion, Observation, SeenObject
@@ -30,9 +40,11 @@ if TYPE_CHECKING:
     from shared.domain.content import Vector as Vector
 
 __all__ = [
+    "CONFIDENCES",
     "KEY_SPACE",
     "VECTOR_FIELDS",
     "Accepted",
+    "Bearer",
     "Bot",
     "BotSettings",
     "Buried",
@@ -43,18 +55,23 @@ __all__ = [
     "Deletion",
     "DocumentStatus",
     "Drift",
+    "Edge",
     "EmbeddableText",
     "EmbedderModel",
     "Evidence",
     "Filter",
+    "FirstPassage",
     "Gauges",
     "GenerationStatus",
+    "GraphLimits",
     "IndexRow",
     "KeyRange",
     "LivePair",
     "Marker",
     "MarkerState",
     "Metadata",
+    "Name",
+    "Neighbourhood",
     "Notice",
     "ObjectVersion",
     "Observation",
@@ -74,6 +91,7 @@ __all__ = [
     "StoredRow",
     "Vectors",
     "Wanted",
+    "edge_by_name",
     "qa_id_of",
     "sha256_of",
     "sha256_of_file",

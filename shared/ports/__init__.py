@@ -2,6 +2,7 @@
 
 from shared.ports.catalog import DeliveryCatalog, DocumentCatalog, Registry, pin_name
 from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
+from shared.ports.graph import GraphCatalog
 from shared.ports.index import VectorIndex
 from shared.ports.messages import Hints, Notifier
 from shared.ports.models import AnswerWriter, Embedder, PairWriter, WrittenAnswer, WrittenPair
@@ -16,6 +17,7 @@ __all__ = [
     "DocumentCatalog",
     "Embedder",
     "EmbedderChanges",
+    "GraphCatalog",
     "Hints",
     "Notifier",
     "ObjectStore",

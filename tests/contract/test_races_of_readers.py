@@ -51,7 +51,7 @@ def index_of(world: World, *after_search: Callable[[], None]) -> VectorIndex:
 
 
 def search(world: World, index: VectorIndex, *, top_k: int = 5) -> SearchResult:
-    found = Retrieval(reading=world.reading, index=index, embedders=world.embedders())
+    found = Retrieval(reading=world.reading, index=index, embedders=world.embedders(), graph=world.graph)
     return found.search(world.refreshed(), QUESTION, top_k=top_k, matching=Filter())
 
 
@@ -115,7 +115,7 @@ def test_a_bot_that_is_deleted_after_the_index_was_asked_answers_nothing(world: 
         world.registry.delete_bot(bot.slug)
 
     index = index_of(world, delete)
-    found = Retrieval(reading=world.reading, index=index, embedders=world.embedders())
+    found = Retrieval(reading=world.reading, index=index, embedders=world.embedders(), graph=world.graph)
     assert found.search(bot, QUESTION, top_k=5, matching=Filter()).hits == []
 
 
@@ -203,7 +203,7 @@ class RememberingReading:
 
 def ask(world: World, *meanwhile: Callable[[], None]) -> tuple[Answer, list[QueryLog]]:
     reading = RememberingReading(world.reading, [])
-    found = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders())
+    found = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders(), graph=world.graph)
     writers: dict[str, AnswerWriter] = {"slow": SlowWriter(list(meanwhile))}
     answerer = Answerer(found, reading, lambda: writers)
     return answerer.answer(world.refreshed(), QUESTION, top_k=3, matching=Filter()), reading.kept

@@ -11,7 +11,9 @@ import pytest
 from infra import migrate as module
 from infra.local.postgres import EmbeddedPostgres
 from infra.migrate import Migration, migrate, migrations
+from shared.catalog.graph import PostgresGraph
 from shared.catalog.registry import PostgresRegistry
+from shared.domain import BotSettings, EmbedderModel, GraphLimits
 from shared.errors import ConfigurationError
 from shared.postgres import PostgresClient
 
@@ -69,6 +71,31 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: PostgresClient, mon
     )
     assert ["kept"] in tables
     assert ["lost"] not in tables
+
+
+def test_pairs_that_were_there_before_the_graph_wait_to_be_linked(
+    empty: PostgresClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrations()
+    older = [migration for migration in every if migration.name < "0009"]
+    monkeypatch.setattr(module, "migrations", lambda: older)
+    migrate(empty)
+    registry = PostgresRegistry(empty, empty)
+    model = EmbedderModel("model", "1", 8, 64)
+    collection = registry.ensure_collection(model, metric="COSINE", index_type="FLAT", index_params={})
+    bot = registry.register_bot("older", "older", BotSettings(), collection)
+    pair = f"('{bot.bot_id}', gen_random_uuid(), 1, gen_random_uuid(), 'h', 'Gout', 'It hurts.')"
+    columns = "bot_id, qa_id, since_generation, document_id, content_hash, question, response"
+    empty.transact(lambda tx: tx.script(f"insert into qa_pairs ({columns}) values {pair}"))
+
+    monkeypatch.setattr(module, "migrations", lambda: every)
+    migrate(empty)
+    graph = PostgresGraph(empty)
+    assert graph.link(bot, limit=10) == 1
+    assert [bearer.name.text for bearer in graph.bearers(bot, {"gout"}, GraphLimits())] == ["Gout"]
+    registry.delete_bot("older")
+    registry.drop_bot(bot)
+    assert empty.transact(lambda tx: tx.rows("bot_partitions", pattern=f"%{bot.bot_id.hex}")) == []
 
 
 def test_without_a_schema_the_error_says_what_to_do(empty: PostgresClient) -> None:

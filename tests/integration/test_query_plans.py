@@ -49,6 +49,7 @@ WHOLE_BOT = {
     "change_progress": "before a bot moves, all of its passages are compared",
     "has_markers": "a collection is left when none of the bot's markers is in it",
     "drop_entries_of_bot": "it removes all that was followed of the bot's deletes",
+    "unlink_all": "after a restore all pairs of the bot are put into the graph",
     "unmarked_members": "it looks at every member of every generation of the bot",
     "overview": "status counts the documents of every bot",
     "gauges": "they are of the whole deployment",
@@ -58,6 +59,7 @@ FRAGMENTS = {
     "corrected_is_live",
     "document_status",
     "in_force",
+    "leads_somewhere",
     "live_membership",
     "news",
     "other_collections",
@@ -83,6 +85,12 @@ JOINED_AS_WRITTEN = {
     "corrections_of",
     "passages_of_pair",
     "insert_query_log",
+    "bearers",
+    "names_of_pairs",
+    "graph_around",
+    "relations_around",
+    "first_passages",
+    "edges_between",
 }
 
 FILL = """
@@ -105,6 +113,13 @@ insert into document_sources (bot_id, passage_id, document_id, name, object_path
 select bot_id, passage_id, document_id, 'n', 'p', 'e' from passages where bot_id = '{bot}';
 insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
 select bot_id, qa_id, md5(qa_id::text || 'x')::uuid, 'related', 1, document_id, 1 from qa_pairs where bot_id = '{bot}';
+insert into names (bot_id, name_key, qa_id, since_generation, document_id, name, kind)
+select bot_id, 'name ' || left(md5(qa_id::text), 4), qa_id, 1, document_id, 'n', 'focus' from qa_pairs where bot_id = '{bot}';
+insert into mentions (bot_id, name_key, qa_id, since_generation, document_id)
+select bot_id, 'name ' || left(md5(qa_id::text || n), 4), qa_id, 1, document_id
+from qa_pairs, generate_series(1, 5) n where bot_id = '{bot}' on conflict do nothing;
+insert into unlinked (bot_id, qa_id, since_generation, document_id)
+select bot_id, qa_id, 1, document_id from qa_pairs where bot_id = '{bot}' and random() < 0.2;
 insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, state, row_hash, vector_digest,
                      proven_incarnation, delivered_at)
 select p.bot_id, p.passage_id, b.collection_id, p.document_id, 1,
@@ -179,6 +194,10 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "last": UUID(int=(1 << 127) + (1 << 122)),
         "qa_ids": [uuid4()],
         "generations": [1],
+        "name_keys": ["name 0a0b", "name 0c0d"],
+        "known": ["name 0a0b"],
+        "leads": ["name", "number"],
+        "queries": ["'w17' <-> 'w18'", "'w19'"],
         "corrects": known_id(bot, "q", 9),
         "corrects_document": known_id(bot, "d", 9),
         "object_key": f"{bot.slug}/000007",
@@ -219,6 +238,10 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "feedback",
         "max_attempts",
         "days",
+        "names_per_pair",
+        "pairs_per_name",
+        "names",
+        "edges",
     ):
         values[integer] = 1
     for number in ("lease_seconds", "seconds", "age_seconds"):

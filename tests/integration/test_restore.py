@@ -63,6 +63,11 @@ def test_a_restore_that_dies_anywhere_goes_on_and_nobody_sees_half_a_bot(
     assert target.count("markers") == manifest.bots[0].rows("passages")
     target.world.bot = target.world.registry.bot("library")
     assert target.world.search("What is number 17?").hits[0].evidence.pair.external_id == "17"
+    assert target.count("unlinked") == manifest.bots[0].rows("qa_pairs")  # the graph is built anew, like the index
+    assert target.world.link()
+    assert target.count("unlinked") == 0
+    assert target.count("names") == source.count("names") > 0
+    assert target.count("mentions") == source.count("mentions")
 
 
 def test_a_bot_comes_back_beside_itself_under_another_slug(source: Deployment) -> None:

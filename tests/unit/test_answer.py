@@ -41,7 +41,7 @@ def world() -> World:
 
 
 def ask(world: World, writers: Mapping[str, AnswerWriter], question: str = "The library opens at?") -> Answer:
-    retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders())
+    retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders(), graph=world.graph)
     answerer = Answerer(retrieval, world.reading, lambda: writers)
     return answerer.answer(world.refreshed(), question, top_k=5, matching=Filter(), user_id="u", session_id="s")
 
@@ -125,7 +125,7 @@ def test_the_best_evidence_fits_the_context_and_one_is_always_there(world: World
         world.put(f"{number}.txt", f"The library opens at ten. {number} " + "word " * 40)
     writer = Writer(WrittenAnswer("Ten [1].", (1,)))
     answerer_top_k = 20
-    retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders())
+    retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders(), graph=world.graph)
     answerer = Answerer(retrieval, world.reading, lambda: {"llm": writer})
     answerer.answer(world.refreshed(), "The library opens at?", top_k=answerer_top_k, matching=Filter())
     assert 1 < len(writer.calls[0]) <= answerer_top_k

@@ -83,6 +83,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "delivery_catalog": made.delivery,
         "deletions": made.deletions,
         "index": made.index,
+        "graph": made.graph,
         "embedders": made.embedders(),
         "bucket": made.objects,
         "hints": made.hints,

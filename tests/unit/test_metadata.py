@@ -9,8 +9,8 @@ import pytest
 
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import ParsedDocument, Record, Section
+from shared.aliases import aliases_of
 from shared.domain import Metadata
-from shared.names import names_of
 
 ASKED = {"question": "Is it open?", "answer": "It is open from ten to six."}
 
@@ -72,14 +72,14 @@ def test_the_language_is_the_records_own_then_the_texts_then_the_documents() -> 
 )
 def test_other_names_come_from_their_fields_and_stay_in_the_metadata(fields: dict[str, Any], names: list[str]) -> None:
     extra = metadata_of({**ASKED, **fields}).extra
-    assert names_of(extra) == names
+    assert aliases_of(extra) == names
     assert extra == {name: value for name, value in fields.items() if value not in (None, "", [])}
 
 
 def test_a_chosen_column_holds_names_too() -> None:
     extra = metadata_of({**ASKED, "Beiname": "CKD; KBH"}, columns={"aliases": "Beiname"}).extra
-    assert names_of(extra) == ["CKD", "KBH"]
+    assert aliases_of(extra) == ["CKD", "KBH"]
 
 
 def test_names_of_a_document_are_names_of_each_of_its_sections() -> None:
-    assert names_of(metadata_of(Section("Text."), metadata={"aliases": ["CKD", "KBH"]}).extra) == ["CKD", "KBH"]
+    assert aliases_of(metadata_of(Section("Text."), metadata={"aliases": ["CKD", "KBH"]}).extra) == ["CKD", "KBH"]

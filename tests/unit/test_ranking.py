@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.query.ranking import RRF_CONSTANT, WEIGHTS, Ranked, fuse, group_by_pair
+from functions.query.ranking import GRAPH_CONSTANT, RRF_CONSTANT, WEIGHTS, Ranked, fuse, group_by_pair
 from shared.domain import Candidate
 from tests.evidence import evidence
 
@@ -107,3 +107,17 @@ def test_what_the_catalog_does_not_vouch_for_is_left_out() -> None:
     ]
     assert [hit.evidence for hit in group_by_pair(ranked, {known.passage_id: known})] == [known]
     assert group_by_pair(ranked, {}) == []
+
+
+def test_pairs_that_a_walk_visits_alike_share_a_rank() -> None:
+    alike = [candidate(number, score=0.05) for number in range(1, 11)]
+    scores = {found.passage_id.int: found.score for found in fuse({"graph": [*alike, candidate(11, score=0.001)]})}
+    assert len({scores[number] for number in range(1, 11)}) == 1
+    assert scores[1] == pytest.approx(WEIGHTS["graph"] / (GRAPH_CONSTANT + 10 + 0.001 / 0.05))
+    assert scores[11] < scores[1]
+
+
+def test_what_a_walk_visits_most_is_before_what_every_other_search_finds_first() -> None:
+    others = {name: [candidate(number) for number in range(1, 9)] for name in WEIGHTS if name != "graph"}
+    walked = [candidate(20, score=0.6), candidate(21, score=0.1)]
+    assert passages(fuse(others | {"graph": walked}))[:2] == [20, 21]

@@ -115,6 +115,9 @@ select (select count(*) from documents where bot_id = :bot_id and document_id = 
             select k.passage_id from markers k where k.bot_id = :bot_id and k.document_id = :document_id
         ))) as document_sources,
        (select count(*) from relations where bot_id = :bot_id and document_id = :document_id) as relations,
+       (select count(*) from names where bot_id = :bot_id and document_id = :document_id) as names,
+       (select count(*) from mentions where bot_id = :bot_id and document_id = :document_id) as mentions,
+       (select count(*) from unlinked where bot_id = :bot_id and document_id = :document_id) as unlinked,
        (select count(*) from query_logs
         where bot_id = :bot_id and document_ids @> array[cast(:document_id as uuid)]) as query_logs,
        (select count(*) from markers
@@ -128,6 +131,12 @@ select (select count(*) from qa_pairs
         where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as passages,
        (select count(*) from relations
         where bot_id = :bot_id and source_qa_id = :qa_id and since_generation <= :generation) as relations,
+       (select count(*) from names
+        where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as names,
+       (select count(*) from mentions
+        where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as mentions,
+       (select count(*) from unlinked
+        where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as unlinked,
        (select count(*) from query_logs
         where bot_id = :bot_id and document_ids @> array[cast(:document_id as uuid)]
           and citations @> cast(:citation as jsonb)) as query_logs;

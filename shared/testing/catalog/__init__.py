@@ -1,4 +1,4 @@
-"""The catalog in memory: its five ports over one state.
+"""The catalog in memory: its ports over one state.
 
 It is also the shortest statement of what each transition does; the state's one lock makes each of them atomic.
 """
@@ -13,6 +13,7 @@ from shared.testing.catalog.changes import InMemoryChanges
 from shared.testing.catalog.deletion import InMemoryDeletions
 from shared.testing.catalog.delivery import InMemoryDelivery
 from shared.testing.catalog.documents import InMemoryDocuments
+from shared.testing.catalog.graph import InMemoryGraph
 from shared.testing.catalog.operations import InMemoryOperations
 from shared.testing.catalog.reading import InMemoryReading
 from shared.testing.catalog.registry import InMemoryRegistry
@@ -31,6 +32,7 @@ class InMemoryCatalog:
         self.reading = InMemoryReading(self.state)
         self.operations = InMemoryOperations(self.state)
         self.changes = InMemoryChanges(self.state)
+        self.graph = InMemoryGraph(self.state)
         self.amendments = InMemoryAmendments(self.state)
 
 

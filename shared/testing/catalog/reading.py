@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from shared.aliases import with_aliases
 from shared.analysis import terms
 from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
-from shared.names import with_names
 from shared.testing.catalog.state import (
     BotRows,
     CatalogState,
@@ -35,7 +35,7 @@ class InMemoryReading:
         asked = set(terms(question))
         found = []
         for row in _alive(self._state.bots[bot.bot_id]):
-            found_by = with_names(row.pair.question, row.pair.metadata.extra)
+            found_by = with_aliases(row.pair.question, row.pair.metadata.extra)
             score = len(asked & set(terms(f"{found_by}\n{row.staged.passage.text}"))) / max(1, len(asked))
             if score and _matches(row, matching):
                 found.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))

@@ -117,6 +117,7 @@ class BotRows:
     logs: dict[UUID, QueryLog] = field(default_factory=dict)
     logged_at: dict[UUID, float] = field(default_factory=dict)
     feedback: dict[UUID, tuple[int, str | None]] = field(default_factory=dict)
+    linked: set[tuple[UUID, int]] = field(default_factory=set)  # contents of pairs that are in the graph
     ledger_entries: set[str] = field(default_factory=set)
     ledger_settled: str = ""
 

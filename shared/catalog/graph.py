@@ -1,0 +1,186 @@
+"""The graph on Postgres: names and mentions, linked a batch at a time, looked at a neighbourhood at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from shared.analysis import terms
+from shared.catalog.mapping import to_json
+from shared.catalog.statistics import refresh_statistics
+from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
+from shared.names import LEAD_TERMS, MAX_PASSAGES, names_of, phrase_query, phrases
+
+if TYPE_CHECKING:
+    from shared.postgres import PostgresClient, Row, Transaction
+
+LINK_TIMEOUT_SECONDS = 60.0
+CHARACTERS_AT_ONCE = 50_000  # of texts, whose phrases are looked up in one statement
+NAMES_PER_LEAD = 200  # that begin with the same terms
+EDGES_TOLD = 1_000
+
+
+class PostgresGraph:
+    """The port `GraphCatalog`."""
+
+    def __init__(self, client: PostgresClient) -> None:
+        self._client = client
+
+    def link(self, bot: Bot, *, limit: int, document_ids: Sequence[UUID] | None = None) -> int:
+        def work(tx: Transaction) -> int:
+            tx.rows("lock_graph", bot_id=bot.bot_id)
+            contents = tx.rows(
+                "unlinked_pairs",
+                bot_id=bot.bot_id,
+                document_ids=None if document_ids is None else list(document_ids),
+                passages=MAX_PASSAGES,
+                limit=limit,
+            )
+            if contents:
+                _link(tx, bot, contents)
+            return len(contents)
+
+        return self._client.transact(work, timeout_seconds=LINK_TIMEOUT_SECONDS)
+
+    def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
+        return self._bearers("bearers", bot, name_keys=list(name_keys), pairs_per_name=limits.pairs_per_name)
+
+    def names_of(self, bot: Bot, qa_ids: Collection[UUID], limits: GraphLimits) -> list[Bearer]:
+        return self._bearers("names_of_pairs", bot, qa_ids=list(qa_ids), limit=limits.edges)
+
+    def _bearers(self, query: str, bot: Bot, **parameters: Any) -> list[Bearer]:
+        rows = self._read(query, bot, **parameters)
+        return [Bearer(row["qa_id"], Name(row["name_key"], row["name"], row["kind"])) for row in rows]
+
+    def look_around(
+        self, bot: Bot, qa_ids: Collection[UUID], known: Collection[str], limits: GraphLimits
+    ) -> Neighbourhood:
+        key = {"bot_id": bot.bot_id, "qa_ids": list(qa_ids)}
+        of_pair = {"pairs_per_name": limits.pairs_per_name, "edges": limits.edges}
+
+        def work(tx: Transaction) -> Neighbourhood:
+            found = Neighbourhood()
+            for row in tx.rows("graph_around", **key, known=list(known), **asdict(limits)):
+                found.add_name(row["name_key"], row["qa_id"], row["kind"])
+            found.relations |= {Edge(**row) for row in tx.rows("relations_around", **key, **of_pair)}
+            return found
+
+        return self._client.transact(work, read_only=True, joins_as_written=True)
+
+    def first_passages(self, bot: Bot, qa_ids: Collection[UUID]) -> list[FirstPassage]:
+        return [FirstPassage(**row) for row in self._read("first_passages", bot, qa_ids=list(qa_ids))]
+
+    def edges_between(
+        self, bot: Bot, contents: Mapping[UUID, int], name_keys: Collection[str], limits: GraphLimits
+    ) -> list[Edge]:
+        rows = self._read(
+            "edges_between",
+            bot,
+            qa_ids=list(contents),
+            generations=list(contents.values()),
+            name_keys=list(name_keys),
+            edges=min(EDGES_TOLD, limits.edges),
+        )
+        return [_edge(row) for row in rows]
+
+    def _read(self, query: str, bot: Bot, **parameters: Any) -> list[Row]:
+        return self._client.transact(
+            lambda tx: tx.rows(query, bot_id=bot.bot_id, **parameters), read_only=True, joins_as_written=True
+        )
+
+
+def drop_from_graph(tx: Transaction, bot: Bot, contents: Mapping[str, Any]) -> None:
+    """Take contents of pairs that are gone out of the graph, and with a name that nobody bears any more its mentions."""
+    tx.rows("lock_graph", bot_id=bot.bot_id)
+    dropped = tx.rows("drop_names_of_pairs", bot_id=bot.bot_id, **contents)
+    tx.execute("drop_mentions_of_pairs", bot_id=bot.bot_id, **contents)
+    tx.execute("drop_unlinked", bot_id=bot.bot_id, **contents)
+    if name_keys := sorted({row["name_key"] for row in dropped}):
+        tx.execute("drop_mentions_of_nothing", bot_id=bot.bot_id, name_keys=name_keys)
+
+
+def _link(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> None:
+    names = [name | _content(row) for row in contents for name in _names(row)]
+    keys = sorted({name["name_key"] for name in names})
+    known = {row["name_key"] for row in tx.rows("known_names", bot_id=bot.bot_id, name_keys=keys)}
+    tx.execute("insert_names", bot_id=bot.bot_id, rows=to_json(names))
+    for mentions in _mentions(tx, bot, contents):
+        tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(mentions))
+    if new := [key for key in keys if key not in known]:
+        tx.execute(
+            "insert_mentions_of_names",
+            bot_id=bot.bot_id,
+            name_keys=new,
+            queries=[phrase_query(key) for key in new],
+            pairs_per_name=GraphLimits().pairs_per_name,
+        )
+    linked = {"qa_ids": [r["qa_id"] for r in contents], "generations": [r["since_generation"] for r in contents]}
+    tx.execute("drop_unlinked", bot_id=bot.bot_id, **linked)
+    refresh_statistics(tx, bot.bot_id)
+
+
+def _content(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("qa_id", "since_generation", "document_id")}
+
+
+def _names(row: Row) -> list[dict[str, Any]]:
+    found = names_of(
+        question=row["question"],
+        heading_path=row["heading_path"],
+        fields=row["metadata"],
+        document_title=row["document_title"],
+    )
+    return [{"name_key": name.key, "name": name.text, "kind": name.kind} for name in found]
+
+
+def _mentions(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> Iterator[list[dict[str, Any]]]:
+    """The names that stand in these contents, some texts at a time."""
+    for texts in _some_at_a_time(contents):
+        places: dict[str, set[int]] = {}
+        for number, text in texts:
+            for key in phrases(text, longest=LEAD_TERMS):
+                places.setdefault(key, set()).add(number)
+        found = _known(tx, bot, list(places))
+        yield [{"name_key": key, **_content(contents[number])} for key, number in _stands_in(found, texts, places)]
+
+
+def _some_at_a_time(contents: Sequence[Row]) -> Iterator[list[tuple[int, str]]]:
+    """The texts, each with the number of its content, as they are searched by words: the question before each passage."""
+    some: list[tuple[int, str]] = []
+    for number, row in enumerate(contents):
+        for text in row["texts"]:
+            some.append((number, f"{row['question']}\n{text}"))
+            if sum(len(text) for _, text in some) >= CHARACTERS_AT_ONCE:
+                yield some
+                some = []
+    if some:
+        yield some
+
+
+def _known(tx: Transaction, bot: Bot, keys: Sequence[str]) -> set[str]:
+    """Which of those phrases are names, and which longer names begin with one."""
+    leads = [key for key in keys if key.count(" ") == LEAD_TERMS - 1]
+    short = tx.rows("known_names", bot_id=bot.bot_id, name_keys=list(keys))
+    longer = tx.rows("longer_names", bot_id=bot.bot_id, leads=leads, limit=NAMES_PER_LEAD)
+    return {row["name_key"] for row in (*short, *longer)}
+
+
+def _stands_in(
+    names: Collection[str], texts: Sequence[tuple[int, str]], places: Mapping[str, set[int]]
+) -> Iterator[tuple[str, int]]:
+    """Each name with the contents that it stands in. Of a long one, the texts with its first terms are looked at."""
+    spelled: dict[int, str] = {}
+    for number, text in texts:
+        spelled[number] = f"{spelled.get(number, '')}\n {' '.join(terms(text))} "
+    for name in names:
+        lead = " ".join(name.split(" ")[:LEAD_TERMS])
+        yield from ((name, number) for number in places[lead] if name == lead or f" {name} " in spelled[number])
+
+
+def _edge(row: Row) -> Edge:
+    source, target = row["source_qa_id"], row["target_qa_id"]
+    if row["kind"] is None:
+        return Edge(source, target, row["type"], row["confidence"])
+    return edge_by_name(source, target, row["name"], row["kind"], row["other_kind"])

@@ -1,0 +1,140 @@
+"""The port `GraphCatalog` in memory: names and mentions are read from the texts whenever they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
+from shared.names import MAX_PASSAGES, names_of, phrases
+from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, live_passages
+
+Content = tuple[UUID, int]  # a pair, and the generation that brought it
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Who bears and who mentions which name, of the contents that are linked."""
+
+    bearers: Mapping[str, Mapping[Content, Name]]
+    mentioners: Mapping[str, set[Content]]
+
+    def leads_somewhere(self, key: str, limits: GraphLimits) -> bool:
+        counts = len(self.bearers.get(key, ())), len(self.mentioners.get(key, ()))
+        return 0 < counts[0] <= limits.pairs_per_name and counts[1] <= limits.pairs_per_name
+
+
+class InMemoryGraph:
+    """Linking, and looking around."""
+
+    def __init__(self, state: CatalogState) -> None:
+        self._state = state
+
+    @atomic
+    def link(self, bot: Bot, *, limit: int, document_ids: Sequence[UUID] | None = None) -> int:
+        rows = self._state.rows(bot)
+        wanted = (r for r in rows.passages.values() if document_ids is None or r.document_id in document_ids)
+        chosen = set(islice(dict.fromkeys(_content(r) for r in wanted if _content(r) not in rows.linked), limit))
+        rows.linked |= chosen
+        return len(chosen)
+
+    @atomic
+    def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
+        graph = _graph(self._state.rows(bot))
+        found = (graph.bearers[key] for key in name_keys if graph.leads_somewhere(key, limits))
+        return _unique(Bearer(qa_id, name) for named in found for (qa_id, _), name in named.items())
+
+    @atomic
+    def names_of(self, bot: Bot, qa_ids: Collection[UUID], limits: GraphLimits) -> list[Bearer]:
+        named = _graph(self._state.rows(bot)).bearers.values()
+        found = _unique(Bearer(q, name) for bearers in named for (q, _), name in bearers.items() if q in qa_ids)
+        return found[: limits.edges]
+
+    @atomic
+    def look_around(
+        self, bot: Bot, qa_ids: Collection[UUID], known: Collection[str], limits: GraphLimits
+    ) -> Neighbourhood:
+        rows = self._state.rows(bot)
+        graph, found = _graph(rows), Neighbourhood()
+        ends = {key: {**dict.fromkeys(graph.mentioners.get(key, ())), **named} for key, named in graph.bearers.items()}
+        touched = sorted(key for key, pairs in ends.items() if {q for q, _ in pairs} & set(qa_ids) and key not in known)
+        for key in [key for key in touched[: limits.names] if graph.leads_somewhere(key, limits)]:
+            for (qa_id, _), name in graph.bearers[key].items():
+                found.add_name(key, qa_id, name.kind)
+            for qa_id, _ in graph.mentioners.get(key, ()):
+                found.add_name(key, qa_id, None)
+        found.relations |= {e for e, _ in _relations(rows) if {e.source_qa_id, e.target_qa_id} & set(qa_ids)}
+        return found
+
+    @atomic
+    def first_passages(self, bot: Bot, qa_ids: Collection[UUID]) -> list[FirstPassage]:
+        rows = self._state.rows(bot)
+        found: list[FirstPassage] = []
+        for row in live_passages(rows):
+            corrects = rows.documents[row.document_id].corrects
+            asked = {row.pair.qa_id, corrects.pair.qa_id if corrects else row.pair.qa_id} & set(qa_ids)
+            if row.staged.passage.part == 0:
+                place = (row.pair.qa_id, row.staged.passage.passage_id, row.document_id, row.since)
+                found += (FirstPassage(qa_id, *place) for qa_id in asked)
+        return found
+
+    @atomic
+    def edges_between(
+        self, bot: Bot, contents: Mapping[UUID, int], name_keys: Collection[str], limits: GraphLimits
+    ) -> list[Edge]:
+        rows = self._state.rows(bot)
+        graph, among = _graph(rows), set(contents.items())
+        edges: list[Edge] = [
+            e
+            for e, content in _relations(rows)
+            if content in among and e.target_qa_id in contents.keys() - {content[0]}
+        ]
+        for key in name_keys:
+            bearing = {content[0]: name for content, name in graph.bearers.get(key, {}).items() if content in among}
+            mentioning = {content[0] for content in graph.mentioners.get(key, ()) if content in among}
+            for target, name in bearing.items():
+                edges += (edge_by_name(q, target, name.text, name.kind, None) for q in mentioning - {target})
+                others = ((q, other) for q, other in bearing.items() if q > target)
+                edges += (edge_by_name(target, q, name.text, name.kind, other.kind) for q, other in others)
+        return edges[: limits.edges]
+
+
+def _content(row: PassageRow) -> Content:
+    return row.pair.qa_id, row.since
+
+
+def _graph(rows: BotRows) -> _Graph:
+    linked = [row for row in rows.passages.values() if _content(row) in rows.linked]
+    bearers: dict[str, dict[Content, Name]] = {}
+    for row in linked:
+        for name in _names(rows, row):
+            bearers.setdefault(name.key, {})[_content(row)] = name
+    mentioners: dict[str, set[Content]] = {}
+    for row in linked:
+        if row.staged.passage.part < MAX_PASSAGES:
+            for key in bearers.keys() & set(phrases(f"{row.pair.question}\n{row.staged.passage.text}")):
+                mentioners.setdefault(key, set()).add(_content(row))
+    return _Graph(bearers, mentioners)
+
+
+def _names(rows: BotRows, row: PassageRow) -> list[Name]:
+    generations = rows.documents[row.document_id].generations
+    return names_of(
+        question=row.pair.question,
+        heading_path=row.pair.heading_path,
+        fields=row.pair.metadata.extra,
+        document_title=generations[max(generations)].title if generations else None,
+    )
+
+
+def _relations(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
+    pairs = {_content(row): row.pair for row in rows.passages.values()}
+    for (qa_id, since), pair in pairs.items():
+        for relation in pair.relations:
+            yield Edge(qa_id, relation.target_qa_id, relation.type, relation.confidence), (qa_id, since)
+
+
+def _unique(found: Iterator[Bearer]) -> list[Bearer]:
+    return list(dict.fromkeys(found))
