@@ -37,12 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [scenario for scenario in SCENARIOS if options.scenario in (None, scenario.name)]
     passed_over = set(names[: names.index(options.begin)] if options.begin else ())
     report, reached, begin = Report(_say), set[str](), time.monotonic()
+    tried: set[str] = set()
     with running_deployment(_say) as deployment, _lab(deployment) as lab:
         for scenario in chosen:
             undisturbed = Trial(scenario.name, AT_START, None)
             is_scouted = options.short or scenario.name in passed_over
             passed = Counter(_scout(lab, scenario) if is_scouted else _try(lab, report, undisturbed, scenario).steps)
-            new = passed.keys() - reached
+            new = passed.keys() - tried  # what only a fault led to so far is still to be tried with all of them
+            tried |= passed.keys()
             reached |= passed.keys()
             if scenario.name in passed_over:
                 continue

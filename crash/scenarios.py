@@ -289,10 +289,11 @@ def _roll_back(history: History) -> Sequence[Job]:
 
 
 def _as_it_answers(history: History) -> None:
-    """Nobody told the client which of the two it is: either stays."""
+    """Nobody told the client which of the two it is: either stays, unless somebody removed it meanwhile."""
     history.pass_time()
     history.run_timers(rounds=6, seconds=1.0)
-    history.answering[GUIDE] = history.answered_edition()
+    if GUIDE in history.written:
+        history.answering[GUIDE] = history.answered_edition()
 
 
 def _failed(history: History) -> None:
@@ -313,7 +314,8 @@ def _retry(history: History) -> Sequence[Job]:
 
 def _retry_again(history: History) -> None:
     history.pass_time()
-    if (history.lab.api.documents(history.slug) or {})[GUIDE]["state"] == "failed":
+    document = (history.lab.api.documents(history.slug) or {}).get(GUIDE)  # none if somebody removed it meanwhile
+    if document and document["state"] == "failed":
         history.expect(200, "POST", f"/bots/{history.slug}{history.path_of()}/retry")
 
 

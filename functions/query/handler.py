@@ -15,7 +15,7 @@ wiring.warm_up()  # the model and the stores are opened while the web framework 
 
 from mangum import Mangum  # noqa: E402
 
-from functions.query.app import app  # noqa: E402
+from functions.query.app import answering_app, entry  # noqa: E402
 
 # Everything else is sent as base64, exports too: as text within JSON, what is not ASCII could be twice as long.
 TEXT = [
@@ -48,7 +48,8 @@ def _emit_metrics() -> None:
 
 @lru_cache(maxsize=1)
 def _adapter() -> Mangum:
-    return Mangum(app(), lifespan="off", text_mime_types=TEXT)
+    answering_app()  # most likely it is a question
+    return Mangum(entry, lifespan="off", text_mime_types=TEXT)
 
 
 with suppress(ConfigurationError):  # told to the first request
