@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, backup, cold_start, ingest, reupload, search, search_during_upload
+from bench import audit, backup, cold_start, ingest, lexical, reupload, search, search_during_upload
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -38,6 +38,7 @@ def main() -> int:
 def _measurements(records: list[Record]) -> Iterator[tuple[str, Iterator[Figure]]]:
     yield "An unchanged file, and one changed pair", reupload.measure(records)
     yield "A whole audit", audit.measure(records)
+    yield "Search by words, all of them common", lexical.measure()
     with running_laptop() as laptop:
         laptop.wait_for_sample()
         yield "Cold start of the packaged query function", cold_start.measure(laptop)

@@ -7,10 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
-from shared.analysis import tsvector_of
+from shared.analysis import terms_of_passage
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
-from shared.rows import FIELD_BYTES, clip, make_row, related_nodes_of, text_hash_of
+from shared.rows import make_row, related_nodes_of, text_hash_of
 
 # Best first: a passage ends at the last border of the first kind that leaves it at least half full.
 _BORDERS = (
@@ -37,9 +37,8 @@ def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> S
             passage=passage,
             related_nodes=related_nodes,
         )
-        # Postgres takes a megabyte of lexemes at most.
-        lexemes = tsvector_of(f"{clip(pair.question, FIELD_BYTES['question'])}\n{text}")
-        staged.append(StagedPassage(passage, row.row_hash, text_hash_of(pair.question, text), lexemes))
+        text_hash = text_hash_of(pair.question, text)
+        staged.append(StagedPassage(passage, row.row_hash, text_hash, *terms_of_passage(pair.question, text)))
     return StagedPair(pair, tuple(staged))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from shared.analysis import terms
+from shared.analysis import question_terms, terms
+from shared.bm25 import inverse_document_frequency, term_score
 from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
@@ -31,13 +33,23 @@ class InMemoryReading:
 
     @atomic
     def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
-        asked = set(terms(question))
-        found = []
-        for row in _alive(self._state.bots[bot.bot_id]):
-            score = len(asked & set(terms(f"{row.pair.question}\n{row.staged.passage.text}"))) / max(1, len(asked))
+        rows = self._state.bots[bot.bot_id]
+        corpus = {passage_id: Counter(_terms(row)) for passage_id, row in rows.passages.items()}
+        mean_terms = sum(found.total() for found in corpus.values()) / max(1, len(corpus))
+        weights = {
+            term: inverse_document_frequency(len(corpus), sum(term in found for found in corpus.values()))
+            for term in question_terms(question)
+        }
+        candidates = []
+        for row in _alive(rows):
+            found = corpus[row.staged.passage.passage_id]
+            score = sum(w * term_score(found[t], found.total(), mean_terms) for t, w in weights.items() if t in found)
             if score and _matches(row, matching):
-                found.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
-        return sorted(found, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+                candidates.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
+        return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+
+    def refresh_terms(self, bot: Bot, limit: int) -> int:
+        return 0  # terms are found and counted when they are asked for
 
     @atomic
     def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
@@ -107,6 +119,10 @@ class InMemoryReading:
 
     def ping(self) -> None:
         """It is here."""
+
+
+def _terms(row: PassageRow) -> Iterator[str]:
+    return terms(f"{row.pair.question}\n{row.staged.passage.text}")
 
 
 def _alive(rows: BotRows) -> Iterator[PassageRow]:
