@@ -102,7 +102,7 @@ def _catalog() -> Iterator[PostgresClient]:
 def _words() -> list[str]:
     """Words without a stop word among them, that differ in their first letters."""
     made = (a + b + c + d for a in "bdgk" for b in "aeiou" for c in "lmnr" for d in "aeiou")
-    return [word for word in made if question_terms(f"{word} is")][:WORDS]
+    return [word for word in made if question_terms(f"{word} is") == [(word,)]][:WORDS]
 
 
 def _fill(client: PostgresClient, words: list[str]) -> tuple[Bot, float]:
@@ -122,7 +122,7 @@ def _fill(client: PostgresClient, words: list[str]) -> tuple[Bot, float]:
 
 
 def _plain(client: PostgresClient, bot: Bot, question: str) -> None:
-    query = " | ".join(f"'{term}'" for term in question_terms(question))
+    query = " | ".join(f"'{term}'" for term in question.split())
     client.transact(
         lambda tx: tx._connection.run(PLAIN, bot_id=bot.bot_id, query=query), read_only=True, joins_as_written=True
     )

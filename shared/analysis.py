@@ -6,8 +6,8 @@ meets itself whatever the keyboard; an ending behind an apostrophe is cut off; l
 
 English words are stemmed (Porter's second stemmer). Of others the first letters are kept: for languages that add many
 endings this is as good as a stemmer, and it needs to know none of them (Can et al., 2008, Information retrieval on Turkish
-texts). A text's language is known by its function words, and only whether it is English matters. A text without any is taken
-for either, and so is every question: it may ask in one language for a name that stands in a text of another.
+texts). A text's language is known by its function words, and only whether it is English matters. A question is searched for in
+both ways: it may be too short to tell, or ask in one language for a name that stands in a text of another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.stop_words import STOP_WORDS, TELLING_WORDS
 ANALYSIS_VERSION = 2  # raise it with every change of the rules: sync then finds the terms of all passages anew
 PREFIX_CHARACTERS = 5
 MAX_QUESTION_TERMS = 512
-_PREFIX = "~"  # behind a word that was cut, so that it is never taken for a stem
+_PREFIX = "~"  # behind first letters, so that they are never taken for a stem
 _MAX_TERM_CHARACTERS = 64
 _MAX_POSITION = 16_383  # Postgres keeps no higher one
 _MAX_POSITIONS = 255  # per term
@@ -57,23 +57,23 @@ def terms(text: str) -> Iterator[str]:
     """The terms of a passage's text, in order, repeated as they repeat."""
     folded = _fold(text)
     words = _words(folded)
-    language = _language_of(folded, words)
+    language = _language_of(folded, words) or ("en" if folded.isascii() else "")
     for word in words:
-        yield from _forms(word, is_english=language in ("en", None), is_other=language != "en")
+        for forms in _forms(word):
+            yield forms[0 if language == "en" else -1]
 
 
-def question_terms(question: str) -> list[str]:
-    """What a question asks for, each once; none only if it has no word.
+def question_terms(question: str) -> list[tuple[str, ...]]:
+    """What a question asks for, each once; a word of which it is not known how passages have it, in all its forms.
 
-    Stop words are left out, but never all of them. A word may be one in one language and mean something in another
-    ("die"), hence only those of the question's own language are.
+    Empty only if the question has no word: stop words are left out, but never all of them. A word may be one in one language
+    and mean something in another ("die"), hence only those of the question's own language are.
     """
     folded = _fold(question)
     words = list(dict.fromkeys(_words(folded)))
     stop_words = STOP_WORDS[_language_of(folded, words) or "en"]
     asked = [word for word in words if word not in stop_words] or words
-    forms = (form for word in asked for form in _forms(word, is_english=True, is_other=True))
-    return list(dict.fromkeys(forms))[:MAX_QUESTION_TERMS]
+    return list(dict.fromkeys(forms for word in asked for forms in _forms(word)))[:MAX_QUESTION_TERMS]
 
 
 def terms_of_passage(question: str, text: str) -> Terms:
@@ -116,22 +116,20 @@ def _language_of(folded: str, words: list[str]) -> str | None:
     return best if any(evidence(best)) else None
 
 
-def _forms(word: str, *, is_english: bool, is_other: bool) -> Iterator[str]:
-    """The terms of one word: stems if it may be English, first letters if it may be of another language."""
+def _forms(word: str) -> Iterator[tuple[str, ...]]:
+    """The terms of one word, each as it is in English and as it is in other languages, if that differs."""
     if re.match(f"[{_BIGRAM_SCRIPTS}]", word):
-        yield from (word[i : i + 2] for i in range(max(1, len(word) - 1)))
+        yield from ((word[i : i + 2],) for i in range(max(1, len(word) - 1)))
         return
     parts = _PART.findall(word)
     for part in parts:
         if part[0].isdigit():
-            yield part[:_MAX_TERM_CHARACTERS]
-            continue
-        forms = [_stem(part)] if is_english else []
-        if is_other:
-            forms.append(part if len(part) <= PREFIX_CHARACTERS else part[:PREFIX_CHARACTERS] + _PREFIX)
-        yield from dict.fromkeys(forms)
+            yield (part[:_MAX_TERM_CHARACTERS],)
+        else:
+            prefix = part if len(part) < PREFIX_CHARACTERS else part[:PREFIX_CHARACTERS] + _PREFIX
+            yield tuple(dict.fromkeys((_stem(part), prefix)))
     if len(parts) > 1:
-        yield word[:_MAX_TERM_CHARACTERS]
+        yield (word[:_MAX_TERM_CHARACTERS],)
 
 
 def _stem(word: str) -> str:

@@ -7,6 +7,7 @@ The SQL that ranks is given the two constants as parameters.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 
 K1 = 1.2  # how soon a further occurrence of a term counts for nothing
 B = 0.6  # how much long passages are held back: less than the usual 0.75, because all are cut to one window
@@ -22,3 +23,16 @@ def term_score(occurrences: float, term_count: int, mean_terms: float) -> float:
     """What a term adds to a passage's score, before it is multiplied with the term's weight; `term_count` is the length."""
     norm = K1 * (1 - B + B * term_count / mean_terms)
     return occurrences * (K1 + 1) / (occurrences + norm)
+
+
+def weights_of(asked: Iterable[Sequence[str]], passages: int, containing: Mapping[str, int]) -> dict[str, float]:
+    """The weight of each term; forms of one word weigh the same, however rare one of them is.
+
+    `containing` says in how many of all passages a term occurs.
+    """
+    weights: dict[str, float] = {}
+    for forms in asked:
+        weight = inverse_document_frequency(passages, sum(containing.get(form, 0) for form in forms))
+        for form in forms:
+            weights.setdefault(form, weight)
+    return weights

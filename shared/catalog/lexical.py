@@ -7,7 +7,7 @@ passages are chosen that hold several of them. How common a term is, is known fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from shared.analysis import ANALYSIS_VERSION, question_terms, terms_of_passage, tsquery_of
-from shared.bm25 import K1, B, inverse_document_frequency
+from shared.bm25 import K1, B, weights_of
 from shared.catalog.mapping import filter_parameters, to_json
 from shared.domain import Bot, Filter
 
@@ -34,16 +34,20 @@ Conjunction = tuple[str, ...]  # terms that a passage must hold all of
 
 @dataclass(frozen=True, slots=True)
 class TermStatistics:
-    """In how many of a bot's passages each term of a question occurs: about, as of when they were counted."""
+    """In how many of a bot's passages each term of a question occurs: about, as of when they were counted.
+
+    A term that no passage had then is not in `containing`; one that has come since is taken for as rare as can be.
+    """
 
     passages: int
     mean_terms: float
     containing: Mapping[str, int]
 
-    def weights(self) -> dict[str, float]:
-        """By term, those that are ranked with."""
-        rarest = sorted(self.containing, key=lambda term: (self.containing[term], term))[:MAX_RANKED_TERMS]
-        return {term: inverse_document_frequency(self.passages, self.containing[term]) for term in rarest}
+    def weights(self, asked: Sequence[Sequence[str]]) -> dict[str, float]:
+        """By term, those that are ranked with: the rarest, terms that no passage had last."""
+        weights = weights_of(asked, self.passages, self.containing)
+        rarest = sorted(weights, key=lambda term: (term not in self.containing, -weights[term], term))
+        return {term: weights[term] for term in rarest[:MAX_RANKED_TERMS]}
 
 
 def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Row]:
@@ -51,8 +55,8 @@ def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Fi
     asked = question_terms(question)
     if not asked:
         return []
-    statistics = read_statistics(tx, bot, asked)
-    weights = statistics.weights()
+    statistics = read_statistics(tx, bot, [term for forms in asked for term in forms])
+    weights = statistics.weights(asked)
     every_term = [(term,) for term in weights]
     chosen = choose_conjunctions(statistics, weights, max(EXPECTED_PASSAGES, SURPLUS * limit))
     rows = _ranked(tx, bot, chosen, weights, statistics, limit, matching)
@@ -75,25 +79,25 @@ def reanalyse(tx: Transaction, bot_id: UUID, limit: int) -> int:
     return len(older)
 
 
-def read_statistics(tx: Transaction, bot: Bot, terms: list[str]) -> TermStatistics:
-    """A term that was not counted is taken for as rare as can be, and so are all terms of a bot that was never counted."""
-    rows = tx.rows("term_statistics", bot_id=bot.bot_id, terms=terms)
-    counted = {row["term"]: row["containing"] for row in rows}
-    containing = {term: counted.get(term, 1) for term in terms}
-    passages, mean_terms = (rows[0]["passages"], rows[0]["mean_terms"]) if rows else (1, 100.0)
-    return TermStatistics(passages, mean_terms, containing)
+def read_statistics(tx: Transaction, bot: Bot, terms: Sequence[str]) -> TermStatistics:
+    """Of a bot that was never counted, all terms are equally common."""
+    rows = tx.rows("term_statistics", bot_id=bot.bot_id, terms=list(dict.fromkeys(terms)))
+    if not rows:
+        return TermStatistics(1, 100.0, {})
+    containing = {row["term"]: row["containing"] for row in rows if row["term"] is not None}
+    return TermStatistics(rows[0]["passages"], rows[0]["mean_terms"], containing)
 
 
-def choose_conjunctions(statistics: TermStatistics, weights: Mapping[str, float], expected: int) -> list[Conjunction]:
+def choose_conjunctions(statistics: TermStatistics, terms: Iterable[str], expected: int) -> list[Conjunction]:
     """Of which terms a passage must hold all of one conjunction in order to be ranked: about `expected` passages do.
 
     Terms alone as far as they are rare enough, the rarest first; then the fewest of the others together that are. A
     passage that is left out holds only terms that are too common to bring it far.
     """
-    containing, room = statistics.containing, float(expected)
+    containing, room = {term: statistics.containing.get(term, 1) for term in terms}, float(expected)
     chosen: list[Conjunction] = []
     common: list[str] = []
-    for term in weights:  # the rarest first
+    for term in sorted(containing, key=lambda term: containing[term]):
         if containing[term] <= room:
             chosen.append((term,))
             room -= containing[term]

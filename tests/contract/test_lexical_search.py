@@ -73,11 +73,11 @@ def plain_bm25(question: str, texts: dict[str, str]) -> dict[str, float]:
     found = {name: Counter(terms(text)) for name, text in texts.items()}
     mean = sum(counts.total() for counts in found.values()) / len(found)
     scores: dict[str, float] = {}
-    for term in question_terms(question):
-        containing = sum(term in counts for counts in found.values())
+    for forms in question_terms(question):
+        containing = sum(any(form in counts for form in forms) for counts in found.values())
         weight = math.log(1 + (len(found) - containing + 0.5) / (containing + 0.5))
         for name, counts in found.items():
-            if times := counts[term]:
+            if times := sum(counts[form] for form in forms):
                 norm = 1.2 * (0.4 + 0.6 * counts.total() / mean)
                 scores[name] = scores.get(name, 0.0) + weight * times * 2.2 / (times + norm)
     return scores

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from shared.analysis import MAX_QUESTION_TERMS, question_terms, terms, terms_of_passage, tsquery_of
 
 
+def flat(question: str) -> set[str]:
+    return {term for forms in question_terms(question) for term in forms}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("The Tides, again!", ["the", "tide", "again"]),
-        ("İSTANBUL'da Iğdır ılık bir IŞIK", ["istan~", "igdir", "ilik", "bir", "isik"]),
+        ("İSTANBUL'da Iğdır ılık bir IŞIK", ["istan~", "igdir~", "ilik", "bir", "isik"]),
         ("die Straße, die STRASSE", ["die", "stras~", "die", "stras~"]),
-        ("studies", ["studi", "studi~"]),  # of whichever language
+        ("studies", ["studi"]),  # plain letters without a function word: taken for English
         ("ﬁne ２０２４ Ⅳ", ["fine", "2024", "iv"]),
         ("한국어 검색", ["한국", "국어", "검색"]),
         ("물", ["물"]),
@@ -29,7 +33,7 @@ from shared.analysis import MAX_QUESTION_TERMS, question_terms, terms, terms_of_
         ("PCDH19 5mg", ["pcdh", "19", "pcdh19", "5", "mg", "5mg"]),
         ("Crohn's and l'eau", ["crohn", "and", "l", "eau"]),
         ("भाषा में।", ["भाषा", "में"]),
-        ("الكِتَاب", ["الكتاب", "الكتا~"]),
+        ("الكِتَاب", ["الكتا~"]),
         ("", []),
         ("?! … 😀 \x00 \ud800", []),
     ],
@@ -41,14 +45,14 @@ def test_a_text_has_these_terms(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("DİYALİZ", "diyaliz"),
+        ("bir DİYALİZ", "bir diyaliz"),
         ("KIZILAY", "kizilay"),
         ("ı", "İ"),
         ("é", "e\u0301"),
         ("bir şişmanlık", "bir SISMANLIK"),
         ("o kitaplarımızdan", "o kitapların"),
         ("the treatments", "the treatment"),
-        ("Öffnung", "offnung"),
+        ("die Öffnung", "die offnung"),
     ],
 )
 def test_what_a_reader_takes_for_the_same_is_the_same(one: str, other: str) -> None:
@@ -80,21 +84,21 @@ def test_a_question_of_a_million_words_leaves_lexemes_that_postgres_takes() -> N
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("What is the cause of gout?", ["caus", "cause", "gout"]),
-        ("Gut nedir, nasıl olur?", ["gut"]),
-        ("Was ist eine Gicht?", ["gicht"]),
-        ("Qu'est-ce que la goutte ?", ["goutt", "goutt~"]),
-        ("¿Qué es la gota?", ["gota"]),
-        ("통풍은 무엇인가요?", ["통풍", "풍은"]),
-        ("How do men die?", ["men", "die"]),  # an article in German
-        ("der die das", ["der", "die", "das"]),  # never all of them
-        ("who is it", ["who", "is", "it"]),
-        ("gout gout GOUT", ["gout"]),
+        ("What is the cause of gout?", [("caus", "cause~"), ("gout",)]),
+        ("Gut nedir, nasıl olur?", [("gut",)]),
+        ("Was ist eine Gicht?", [("gicht", "gicht~")]),
+        ("Qu'est-ce que la goutte ?", [("goutt", "goutt~")]),
+        ("¿Qué es la gota?", [("gota",)]),
+        ("통풍은 무엇인가요?", [("통풍",), ("풍은",)]),
+        ("How do men die?", [("men",), ("die",)]),  # an article in German
+        ("der die das", [("der",), ("die",), ("das",)]),  # never all of them
+        ("who is it", [("who",), ("is",), ("it",)]),
+        ("gout gout GOUT", [("gout",)]),
         ("?!", []),
         ("", []),
     ],
 )
-def test_a_question_asks_for_what_it_is_about(question: str, expected: list[str]) -> None:
+def test_a_question_asks_for_what_it_is_about(question: str, expected: list[tuple[str, ...]]) -> None:
     assert question_terms(question) == expected
 
 
@@ -106,10 +110,11 @@ def test_a_question_asks_for_what_it_is_about(question: str, expected: list[str]
         ("treatments", "The treatment of gout."),
         ("What are treatments of gout?", "Gout treatment"),
         ("böbreğin hastalıkları", "Böbrek hastalığı ve tedavisi"),
+        ("kalem", "kalemlerimiz için"),
     ],
 )
 def test_a_question_meets_a_passage_of_another_form_or_language(question: str, passage: str) -> None:
-    assert set(question_terms(question)) & set(terms(passage))
+    assert flat(question) & set(terms(passage))
 
 
 def test_a_question_of_ten_thousand_words_asks_for_its_first_ones() -> None:
@@ -121,7 +126,7 @@ def test_a_question_of_ten_thousand_words_asks_for_its_first_ones() -> None:
 def test_no_text_brings_its_own_syntax(text: str) -> None:
     lexemes, _ = terms_of_passage("", text)
     assert re.fullmatch(r"('[^'\\\s:&|!()<>*]+':[\d,]+( |$))*", lexemes)
-    assert re.fullmatch(r"('[^'\\\s:&|!()<>*]+'( & |$))*", tsquery_of(question_terms(text)))
+    assert re.fullmatch(r"('[^'\\\s:&|!()<>*]+'( & |$))*", tsquery_of(sorted(flat(text))))
 
 
 @settings(deadline=None)
@@ -129,4 +134,4 @@ def test_no_text_brings_its_own_syntax(text: str) -> None:
 def test_a_question_that_repeats_a_passage_asks_for_its_terms(text: str) -> None:
     assert bool(question_terms(text)) == bool(list(terms(text)))
     found = set(terms(text))
-    assert not found or set(question_terms(text)) & found
+    assert not found or flat(text) & found

@@ -15,7 +15,7 @@ PASSAGES = 50_000
 
 def chosen(containing: dict[str, int], expected: int = 1_500) -> list[tuple[str, ...]]:
     statistics = TermStatistics(PASSAGES, 100.0, containing)
-    return choose_conjunctions(statistics, statistics.weights(), expected)
+    return choose_conjunctions(statistics, containing, expected)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,17 @@ def test_the_rarest_terms_choose(containing: dict[str, int], expected: list[tupl
     assert chosen(containing) == expected
 
 
-def test_a_long_question_is_ranked_by_its_rarest_terms() -> None:
+def test_a_long_question_is_ranked_by_its_rarest_terms_and_last_by_those_that_no_passage_has() -> None:
     statistics = TermStatistics(PASSAGES, 100.0, {f"t{n}": n + 1 for n in range(500)})
-    assert list(statistics.weights()) == [f"t{n}" for n in range(MAX_RANKED_TERMS)]
+    asked = [(f"{kind}{n}",) for kind in ("unknown", "t") for n in range(500)]
+    assert list(statistics.weights(asked)) == [f"t{n}" for n in range(MAX_RANKED_TERMS)]
+    assert list(statistics.weights([("unknown",), ("t499",)])) == ["t499", "unknown"]
+
+
+def test_forms_of_one_word_weigh_what_the_word_does() -> None:
+    statistics = TermStatistics(PASSAGES, 100.0, {"parkinson": 900, "parki~": 3, "both": 903})
+    weights = statistics.weights([("parkinson", "parki~"), ("both",)])
+    assert weights["parkinson"] == weights["parki~"] == weights["both"]
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), st.integers(1, PASSAGES), min_size=1, max_size=40))

@@ -8,8 +8,7 @@ alter table passages
 alter table passages alter column lexemes set storage main;
 create index passages_analysis on passages (bot_id, analysis);
 
--- Derived from the passages, counted anew when they have changed enough: never saved, never restored. Terms of one passage
--- alone are left out.
+-- Derived from the passages, counted anew when they have changed enough: never saved, never restored.
 create table term_statistics (
     bot_id   uuid not null,
     term     text collate "C" not null,

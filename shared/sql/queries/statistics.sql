@@ -57,7 +57,7 @@ with counted as materialized (
     )) as s
 ), kept as (
     insert into term_statistics (bot_id, term, passages)
-    select :bot_id, word, round(ndoc * 100 / cast(:share as double precision)) from counted where ndoc > 1
+    select :bot_id, word, round(ndoc * 100 / cast(:share as double precision)) from counted
 ), sampled as (
     select count(*) as passages
     from passages p tablesample system (cast(:share as double precision)) repeatable (1)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.analysis import question_terms, terms
-from shared.bm25 import inverse_document_frequency, term_score
+from shared.bm25 import term_score, weights_of
 from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
@@ -36,10 +36,8 @@ class InMemoryReading:
         rows = self._state.bots[bot.bot_id]
         corpus = {passage_id: Counter(_terms(row)) for passage_id, row in rows.passages.items()}
         mean_terms = sum(found.total() for found in corpus.values()) / max(1, len(corpus))
-        weights = {
-            term: inverse_document_frequency(len(corpus), sum(term in found for found in corpus.values()))
-            for term in question_terms(question)
-        }
+        containing = Counter(term for found in corpus.values() for term in found)
+        weights = weights_of(question_terms(question), len(corpus), containing)
         candidates = []
         for row in _alive(rows):
             found = corpus[row.staged.passage.passage_id]
