@@ -74,7 +74,8 @@ def reanalyse(tx: Transaction, bot_id: UUID, limit: int) -> int:
     for row in older:
         lexemes, term_count = terms_of_passage(row["question"], row["text"])
         records.append({"passage_id": row["passage_id"], "lexemes": lexemes, "term_count": term_count})
-    tx.execute("set_lexemes", bot_id=bot_id, analysis=ANALYSIS_VERSION, rows=to_json(records))
+    passage_ids = [row["passage_id"] for row in older]
+    tx.execute("set_lexemes", bot_id=bot_id, analysis=ANALYSIS_VERSION, passage_ids=passage_ids, rows=to_json(records))
     tx.execute("forget_count", bot_id=bot_id)
     return len(older)
 

@@ -31,7 +31,7 @@ limit :limit;
 update passages p
 set lexemes = cast(r.lexemes as tsvector), term_count = r.term_count, analysis = :analysis
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, lexemes text, term_count integer)
-where p.bot_id = :bot_id and p.passage_id = r.passage_id;
+where p.bot_id = :bot_id and p.passage_id = r.passage_id and p.passage_id = any(cast(:passage_ids as uuid[]));
 
 -- name: forget_count
 -- Terms are counted anew at the next look.
