@@ -25,6 +25,9 @@ create table passage_statistics (
     primary key (bot_id)
 ) partition by list (bot_id);
 
+-- Whether something was deleted since the terms were counted.
+create index tombstones_swept on tombstones (bot_id, swept_at);
+
 do $$
 declare
     bot uuid;
