@@ -16,9 +16,9 @@ where c.oid = to_regclass('passages_' || :partition)
 select pg_relation_size(to_regclass('passages_' || :partition)) as table_bytes
 from passage_statistics n
 where n.bot_id = :bot_id
-  and (exists (select from tombstones t where t.bot_id = :bot_id and t.swept_at >= n.counted_at)
+  and (n.counted_at <= (select max(t.swept_at) from tombstones t where t.bot_id = :bot_id)
        or n.counted_at < now() - interval '1 day'
-          and exists (select from documents d where d.bot_id = :bot_id and d.updated_at >= n.counted_at));
+          and n.counted_at <= (select max(d.updated_at) from documents d where d.bot_id = :bot_id));
 
 -- name: passages_of_older_analysis
 select p.passage_id, q.question, p.text
