@@ -57,7 +57,7 @@ def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Fi
         return []
     statistics = read_statistics(tx, bot, [term for forms in asked for term in forms])
     weights = statistics.weights(asked)
-    every_term = [(term,) for term in weights]
+    every_term: list[Conjunction] = [(term,) for term in weights]
     chosen = choose_conjunctions(statistics, weights, max(EXPECTED_PASSAGES, SURPLUS * limit))
     rows = _ranked(tx, bot, chosen, weights, statistics, limit, matching)
     if len(rows) < limit and set(chosen) != set(every_term):  # fewer than was expected, or a filter has left out most
