@@ -11,7 +11,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import audit, backup, cold_start, ingest, lost_index, reupload, search, search_during_upload, visibility
+from bench import (
+    audit,
+    backup,
+    cold_start,
+    ingest,
+    lexical,
+    lost_index,
+    reupload,
+    search,
+    search_during_upload,
+    visibility,
+)
 from bench.data import ALL_PAIRS, Record, find_medquad, read_pairs
 from bench.laptop import running_laptop
 from bench.report import Figure
@@ -45,6 +56,7 @@ def _of_stores(records: list[Record]) -> Iterator[Measurement]:
         stores.world.put("pairs.jsonl", jsonl(records))
         yield "A whole audit", audit.measure(stores.world)
         yield "Snapshots", backup.measure(stores)
+    yield "Search by words, all of them common", lexical.measure()
 
 
 def _of_laptop(records: list[Record], count: int) -> Iterator[Measurement]:

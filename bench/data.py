@@ -18,10 +18,16 @@ ALL_PAIRS = 16_407
 Record = dict[str, Any]
 
 
-def find_medquad() -> Path | None:
-    """The file of MedQuAD's 16,407 pairs below LOCKSTEP_TEST_DATA, or below shared/data beside the repository."""
+def find_data() -> Path | None:
+    """The folder of real data: LOCKSTEP_TEST_DATA, or shared/data beside the repository."""
     folder = Path(os.environ.get("LOCKSTEP_TEST_DATA") or ROOT.parent / "shared" / "data")
-    return folder / MEDQUAD if (folder / MEDQUAD).is_file() else None
+    return folder if folder.is_dir() else None
+
+
+def find_medquad() -> Path | None:
+    """The file of MedQuAD's 16,407 pairs in it."""
+    folder = find_data()
+    return folder / MEDQUAD if folder and (folder / MEDQUAD).is_file() else None
 
 
 def read_pairs(file: Path | None, count: int) -> list[Record]:

@@ -1,46 +1,165 @@
-"""From text to the terms of lexical search: the same for passages and questions, on every Postgres.
+"""From text to the terms of lexical search: the same rules for passages and questions, on every Postgres.
 
-Words are folded to lower case without the difference between dotted and dotless i, so that Turkish meets itself whatever
-the keyboard; scripts that write no spaces between words become pairs of neighbouring characters.
+Words are folded to lower case without diacritics and without the difference between dotted and dotless i, so that a word
+meets itself whatever the keyboard; an ending behind an apostrophe is cut off; letters and digits that are written together
+("PCDH19") are found apart and together. Scripts that write no spaces between words become pairs of neighbouring characters.
+
+English words are stemmed (Porter's second stemmer). Of others the first letters are kept: for languages that add many
+endings this is as good as a stemmer, and it needs to know none of them (Can et al., 2008, Information retrieval on Turkish
+texts). A text's language is known by its function words, and only whether it is English matters. A question is searched for in
+both ways: it may be too short to tell, or ask in one language for a name that stands in a text of another.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-MAX_QUERY_TERMS = 64
+from shared.stop_words import STOP_WORDS, TELLING_WORDS
+
+ANALYSIS_VERSION = 2  # raise it with every change of the rules: sync then finds the terms of all passages anew
+PREFIX_CHARACTERS = 5
+MAX_QUESTION_TERMS = 512
+_PREFIX = "~"  # behind first letters, so that they are never taken for a stem
 _MAX_TERM_CHARACTERS = 64
 _MAX_POSITION = 16_383  # Postgres keeps no higher one
 _MAX_POSITIONS = 255  # per term
+_MAX_QUESTION_CHARACTERS = 8_000  # that a passage is found by
 
-_BIGRAM_SCRIPTS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
-_TOKEN = re.compile(rf"[{_BIGRAM_SCRIPTS}]+|(?:(?![{_BIGRAM_SCRIPTS}])[^\W_])+")
-_DOTLESS = str.maketrans({"ı": "i", "\u0307": None})
+# Kana, Han, Hangul; Thai, Lao, Burmese, Khmer.
+_BIGRAM_SCRIPTS = (
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
+_INDIC_SIGNS = "\u0900-\u0963\u0971-\u0dff"  # vowel signs, which Unicode does not count as parts of words
+_WORD = re.compile(rf"[{_BIGRAM_SCRIPTS}]+|(?:(?![{_BIGRAM_SCRIPTS}])(?:[^\W_]|[{_INDIC_SIGNS}]))+")
+_IS_BIGRAMS = re.compile(f"[{_BIGRAM_SCRIPTS}]")
+_PART = re.compile(r"\d+|\D+")
+_DIACRITICS = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]"
+)  # Hebrew, Arabic points too
+_VIETNAMESE = re.compile("[\u1ea0-\u1ef9]")  # its diacritics tell words apart
+_TURKISH = re.compile("[ığş]")
+_ENDING = re.compile(r"(?<=[^\W\d_]{3})['’ʼ][^\W\d_]{1,6}(?![^\W_])")  # Ankara'nın, Crohn's; but not l'eau
+_DOTLESS = str.maketrans({"ı": "i"})
+_stemmers = threading.local()
+
+
+class Terms(NamedTuple):
+    """The terms of a passage."""
+
+    lexemes: str  # with their positions, as Postgres writes a tsvector
+    term_count: int
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of a text as they are written, folded, in order; of scripts without spaces, pairs of characters.
+
+    Names are made of them, and what two texts have in common is counted by them: they depend on no language.
+    """
+    for word in _words(_fold(text)):
+        if _IS_BIGRAMS.match(word):
+            yield from _bigrams(word)
+        else:
+            yield word[:_MAX_TERM_CHARACTERS]
 
 
 def terms(text: str) -> Iterator[str]:
-    """The terms of a text, in order, repeated as they repeat."""
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_DOTLESS)
-    for token in _TOKEN.findall(folded):
-        if re.match(f"[{_BIGRAM_SCRIPTS}]", token):
-            yield from (token[i : i + 2] for i in range(max(1, len(token) - 1)))
-        else:
-            yield token[:_MAX_TERM_CHARACTERS]
+    """The terms of a passage's text, in order, repeated as they repeat."""
+    folded = _fold(text)
+    words = _words(folded)
+    language = _language_of(folded, words) or ("en" if folded.isascii() else "")
+    for word in words:
+        for forms in _forms(word):
+            yield forms[0 if language == "en" else -1]
 
 
-def tsvector_of(text: str) -> str:
-    """The terms of a text with their positions, as Postgres writes a tsvector."""
+def question_terms(question: str) -> list[tuple[str, ...]]:
+    """What a question asks for, each once; a word of which it is not known how passages have it, in all its forms.
+
+    Empty only if the question has no word: stop words are left out, but never all of them. A word may be one in one language
+    and mean something in another ("die"), hence only those of the question's own language are.
+    """
+    folded = _fold(question)
+    words = list(dict.fromkeys(_words(folded)))
+    stop_words = STOP_WORDS[_language_of(folded, words) or "en"]
+    asked = [word for word in words if word not in stop_words] or words
+    return list(dict.fromkeys(forms for word in asked for forms in _forms(word)))[:MAX_QUESTION_TERMS]
+
+
+def terms_of_passage(question: str, text: str) -> Terms:
+    """The terms of a pair's question and of one passage of its response."""
     positions: dict[str, list[int]] = {}
-    for position, term in enumerate(terms(text), start=1):
+    position = 0
+    for position, term in enumerate(terms(f"{question[:_MAX_QUESTION_CHARACTERS]}\n{text}"), start=1):
         places = positions.setdefault(term, [])
         if len(places) < _MAX_POSITIONS:
             places.append(min(position, _MAX_POSITION))
-    return " ".join(f"'{term}':{','.join(map(str, places))}" for term, places in positions.items())
+    lexemes = (f"'{term}':{','.join(map(str, places))}" for term, places in positions.items())
+    return Terms(" ".join(lexemes), position)
 
 
-def tsquery_of(question: str) -> str | None:
-    """Any of the question's terms, as Postgres writes a tsquery; None if it has no terms."""
-    unique = list(dict.fromkeys(terms(question)))[:MAX_QUERY_TERMS]
-    return " | ".join(f"'{term}'" for term in unique) or None
+def phrase_query(phrase: str) -> str:
+    """Those words in a row, in whichever way a passage has them, as Postgres writes a tsquery; empty if there are none."""
+    forms = [forms for word in _words(_fold(phrase)) for forms in _forms(word)]
+    return " <-> ".join("(" + " | ".join(f"'{form}'" for form in alternatives) + ")" for alternatives in forms)
+
+
+def tsquery_of(conjunction: Iterable[str]) -> str:
+    """All of those terms, as Postgres writes a tsquery."""
+    return " & ".join(f"'{term}'" for term in conjunction)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _words(folded: str) -> list[str]:
+    plain = _ENDING.sub("", folded).translate(_DOTLESS)
+    if not _VIETNAMESE.search(plain):
+        plain = unicodedata.normalize("NFKC", _DIACRITICS.sub("", unicodedata.normalize("NFKD", plain)))
+    return _WORD.findall(plain)
+
+
+def _language_of(folded: str, words: list[str]) -> str | None:
+    """The language most of whose function words are there; None if there are none of any."""
+
+    def evidence(language: str) -> tuple[int, int]:
+        telling = sum(word in TELLING_WORDS[language] for word in words)
+        letters = len(_TURKISH.findall(folded)) if language == "tr" else 0
+        return telling + letters, sum(word in STOP_WORDS[language] for word in words)
+
+    best = max(STOP_WORDS, key=evidence)
+    return best if any(evidence(best)) else None
+
+
+def _forms(word: str) -> Iterator[tuple[str, ...]]:
+    """The terms of one word, each as it is in English and as it is in other languages, if that differs."""
+    if _IS_BIGRAMS.match(word):
+        yield from ((pair,) for pair in _bigrams(word))
+        return
+    parts = _PART.findall(word)
+    for part in parts:
+        if part[0].isdigit():
+            yield (part[:_MAX_TERM_CHARACTERS],)
+        else:
+            prefix = part if len(part) < PREFIX_CHARACTERS else part[:PREFIX_CHARACTERS] + _PREFIX
+            yield tuple(dict.fromkeys((_stem(part), prefix)))
+    if len(parts) > 1:
+        yield (word[:_MAX_TERM_CHARACTERS],)
+
+
+def _bigrams(word: str) -> Iterator[str]:
+    return (word[i : i + 2] for i in range(max(1, len(word) - 1)))
+
+
+def _stem(word: str) -> str:
+    """Stemmers keep state while they work: each thread has its own."""
+    if not hasattr(_stemmers, "english"):
+        import Stemmer
+
+        _stemmers.english = Stemmer.Stemmer("english")
+    stem: str = _stemmers.english.stemWord(word[:_MAX_TERM_CHARACTERS])
+    return stem

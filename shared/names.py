@@ -1,7 +1,7 @@
 """Names: what a pair is called, and which phrases of a text could be names.
 
-A name is known by its key: its terms, as lexical search cuts them, with a space between. So a name is found in a text
-whatever the case, the accents of Turkish dots, or the punctuation around it, and in scripts without spaces as well.
+A name is known by its key: its words, folded as for lexical search, with a space between. So a name is found in a text
+whatever the case, the accents, or the punctuation around it, and in scripts without spaces as well.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from itertools import islice
 from typing import Any
 
 from shared.aliases import aliases_of, folded_name
-from shared.analysis import terms
+from shared.analysis import words
 from shared.domain.graph import Name
 
-MAX_NAME_TERMS = 10
+MAX_NAME_WORDS = 10
 MAX_KEY_CHARACTERS = 200
-LEAD_TERMS = 3  # by which longer names are looked up
+LEAD_WORDS = 3  # by which longer names are looked up
 MAX_NAMES = 64  # of one pair
 MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
-MAX_QUESTION_TERMS = 64
+MAX_QUESTION_WORDS = 64
 
 # Fields of a record, their names folded, that hold what it is about.
 FOCUS_FIELDS = ("focus", "entity", "title", "name", "baslik", "konu", "제목")
@@ -33,10 +33,10 @@ def key_of(name: str) -> str | None:
     """The key of a name; None for what cannot be one: no word in it, a letter or two, a mere number, or too long."""
     if len(name) > 4 * MAX_KEY_CHARACTERS:
         return None
-    words = list(terms(name))
-    key = " ".join(words)
+    parts = list(words(name))
+    key = " ".join(parts)
     shortest = 3 if key.isascii() else 2  # "is" and "at" are acronyms too, and 신 is a syllable
-    is_name = words and len(words) <= MAX_NAME_TERMS and shortest <= len(key) <= MAX_KEY_CHARACTERS
+    is_name = parts and len(parts) <= MAX_NAME_WORDS and shortest <= len(key) <= MAX_KEY_CHARACTERS
     return key if is_name and not key.replace(" ", "").isnumeric() else None
 
 
@@ -61,7 +61,7 @@ def _candidates(
     question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
 ) -> Iterator[tuple[str, str]]:
     if heading_path:
-        if len(list(terms(heading_path[-1][:MAX_KEY_CHARACTERS]))) > 1:  # "Introduction" names nothing
+        if len(list(words(heading_path[-1][:MAX_KEY_CHARACTERS]))) > 1:  # "Introduction" names nothing
             yield heading_path[-1], "heading"
         yield document_title or "", "document"
     elif not _IS_QUESTION.search(question):
@@ -76,20 +76,15 @@ def _texts(value: Any) -> list[str]:
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
-def phrases(text: str, *, max_terms: int | None = None, longest: int = MAX_NAME_TERMS) -> Iterator[str]:
-    """The keys of all names of up to `longest` terms that could stand in a text: its runs of terms, place by place."""
-    words = list(islice(terms(text), max_terms))
-    for begin in range(len(words)):
-        key = words[begin]
+def phrases(text: str, *, max_words: int | None = None, longest: int = MAX_NAME_WORDS) -> Iterator[str]:
+    """The keys of all names of up to `longest` words that could stand in a text: its runs of words, place by place."""
+    found = list(islice(words(text), max_words))
+    for begin in range(len(found)):
+        key = found[begin]
         yield key
-        for word in words[begin + 1 : begin + longest]:
+        for word in found[begin + 1 : begin + longest]:
             key = f"{key} {word}"
             yield key
-
-
-def phrase_query(key: str) -> str:
-    """The name of that key, as Postgres writes a tsquery for its terms in a row."""
-    return " <-> ".join(f"'{term}'" for term in key.split())
 
 
 def longest_only(keys: Iterable[str]) -> list[str]:

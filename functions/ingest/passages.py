@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from functions.ingest.sentences import sentence_ends
 from shared.aliases import with_aliases
-from shared.analysis import tsvector_of
+from shared.analysis import terms_of_passage
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
 from shared.rows import make_row, related_nodes_of, text_hash_of
@@ -41,8 +41,8 @@ def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> S
             passage=passage,
             related_nodes=related_nodes,
         )
-        lexemes = tsvector_of(f"{asked}\n{text}")
-        staged.append(StagedPassage(passage, row.row_hash, text_hash_of(pair.question, text), lexemes))
+        text_hash = text_hash_of(pair.question, text)
+        staged.append(StagedPassage(passage, row.row_hash, text_hash, *terms_of_passage(asked, text)))
     return StagedPair(pair, tuple(staged))
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from functions.query.ranking import Hit
 from functions.query.retrieval import Retrieval
-from shared.analysis import terms
+from shared.analysis import words
 from shared.domain import Bot, Evidence, Filter, QueryLog
 from shared.errors import LockstepError
 from shared.ports import AnswerWriter, ReadingCatalog, WrittenAnswer
@@ -18,7 +18,7 @@ from shared.telemetry import logger
 
 CONTEXT_CHARACTERS = 12_000  # about 3,000 tokens
 WEAK_SIMILARITY = 0.45  # below this the embedder sees no likeness
-WEAK_COVERAGE = 0.5  # share of the question's terms that the best evidence holds
+WEAK_COVERAGE = 0.5  # share of the question's words that the best evidence holds
 ABSTENTION = "I found nothing in this knowledge base that answers the question."
 
 
@@ -95,13 +95,13 @@ def is_weak(question: str, hits: Sequence[Hit]) -> bool:
     )
     if similarity >= WEAK_SIMILARITY:
         return False
-    asked = {term for term in terms(question) if len(term) > 1}
+    asked = {word for word in words(question) if len(word) > 1}
     covered = max((_coverage(asked, hit) for hit in hits), default=0.0)
     return covered < WEAK_COVERAGE
 
 
 def _coverage(asked: set[str], hit: Hit) -> float:
-    found = asked & set(terms(f"{hit.evidence.pair.question}\n{hit.evidence.text}"))
+    found = asked & set(words(f"{hit.evidence.pair.question}\n{hit.evidence.text}"))
     return len(found) / len(asked) if asked else 0.0
 
 

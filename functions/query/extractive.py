@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.analysis import terms
+from shared.analysis import words
 from shared.domain import Evidence
 from shared.ports import Embedder, WrittenAnswer
 
@@ -20,7 +20,7 @@ SENTENCES_PER_PASSAGE = 12
 QUOTED = 3
 MIN_SHARE_OF_BEST = 0.6  # what is less near than this to the question is not worth quoting beside the best
 MIN_SENTENCE_CHARACTERS = 20
-SAME_QUESTION = 0.6  # shared terms of all terms of both
+SAME_QUESTION = 0.6  # shared words of all words of both
 HEADING_SEPARATOR = " › "
 RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
 LEXICAL_WEIGHT = 0.5
@@ -67,8 +67,8 @@ class ExtractiveWriter:
 
         embedder = self._embedder()
         similarity = embedder.embed_passages([s.text for s in sentences]) @ embedder.embed_query(question)
-        asked = {term for term in terms(question) if len(term) > 1}
-        shared = [len(asked & set(terms(s.text))) / max(1, len(asked)) for s in sentences]
+        asked = {word for word in words(question) if len(word) > 1}
+        shared = [len(asked & set(words(s.text))) / max(1, len(asked)) for s in sentences]
         discount = [RANK_DISCOUNT * (s.number - 1) for s in sentences]
         scores: NDArray[np.float64] = similarity + LEXICAL_WEIGHT * np.asarray(shared) - np.asarray(discount)
         return scores
@@ -76,8 +76,8 @@ class ExtractiveWriter:
 
 def _asks_the_same(question: str, evidence: Evidence) -> bool:
     """Whether the pair's own question is the one that was asked: then its response answers from its first sentence on."""
-    asked = set(terms(question))
-    own = set(terms(evidence.pair.question.rpartition(HEADING_SEPARATOR)[2]))
+    asked = set(words(question))
+    own = set(words(evidence.pair.question.rpartition(HEADING_SEPARATOR)[2]))
     return len(asked & own) >= SAME_QUESTION * max(len(asked | own), 1)
 
 

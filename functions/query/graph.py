@@ -13,9 +13,9 @@ from math import log2
 from uuid import UUID
 
 from functions.query.pagerank import personalised_pagerank
-from shared.analysis import terms
+from shared.analysis import words
 from shared.domain import CONFIDENCES, Bearer, Bot, GraphLimits, Neighbourhood
-from shared.names import MAX_QUESTION_TERMS, longest_only, phrases
+from shared.names import MAX_QUESTION_WORDS, longest_only, phrases
 from shared.ports import GraphCatalog
 
 HOPS = 2
@@ -48,7 +48,7 @@ class Walker:
 
     def names_in(self, bot: Bot, question: str) -> list[Bearer]:
         """Who bears a name that stands in the question; of names within names the longest counts."""
-        keys = set(phrases(question, max_terms=MAX_QUESTION_TERMS))
+        keys = set(phrases(question, max_words=MAX_QUESTION_WORDS))
         if not keys:
             return []
         found = self.catalog.bearers(bot, keys, self.limits)
@@ -85,16 +85,16 @@ class Walker:
 
 def replace_name(text: str, key: str, name: str) -> str:
     """The text with the words of that key replaced by another name; at its end where they cannot be told apart."""
-    words = [(match.span(), list(terms(match[0]))) for match in _WORD.finditer(text)]
+    places = [(match.span(), list(words(match[0]))) for match in _WORD.finditer(text)]
     wanted = key.split()
-    for first in range(len(words)):
+    for first in range(len(places)):
         found: list[str] = []
-        for last in range(first, len(words)):
-            found += words[last][1]
+        for last in range(first, len(places)):
+            found += places[last][1]
             if len(found) >= len(wanted):
                 break
         if found == wanted:
-            return f"{text[: words[first][0][0]]}{name}{text[words[last][0][1] :]}"
+            return f"{text[: places[first][0][0]]}{name}{text[places[last][0][1] :]}"
     return f"{text} {name}"
 
 

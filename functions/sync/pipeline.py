@@ -51,6 +51,7 @@ CORRECTIONS_AT_ONCE = 500
 FORGET_ABSENT_SECONDS = 24 * 3600.0
 AUDIT_SHARE = 0.5  # of the time that is left: the bucket must have its turn
 DELETES_AT_ONCE = 100  # that are made again between two looks at the clock
+PASSAGES_AT_ONCE = 500  # whose terms are found anew in one transaction
 LOGS_AT_ONCE = 5_000  # that are forgotten in one transaction
 
 
@@ -89,6 +90,7 @@ class Sync:
         is_finished &= len(bots) == len(active)
         for bot in bots:
             is_finished &= self._survives(bot, self.deliver)
+            is_finished &= self._survives(bot, self._refresh_terms)
             is_finished &= self._survives(bot, self._remove_abandoned_corrections)
             is_finished &= self._survives(bot, Linking(self.graph, self.time_left).run)
         self._take_second_looks()
@@ -201,6 +203,13 @@ class Sync:
             step("correct.abandoned-removed")
             self.hints.object_changed(key)
         return len(keys) < CORRECTIONS_AT_ONCE
+
+    def _refresh_terms(self, bot: Bot) -> bool:
+        while self.time_left() > RESERVE_SECONDS:
+            if not self.reading.refresh_terms(bot, PASSAGES_AT_ONCE):
+                return True
+            step("sync.terms-refreshed")
+        return False
 
     def _scan(self, bot: Bot) -> bool:
         check_bucket(self.bucket, bot.collection.deployment_id)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from shared.catalog.graph import drop_from_graph
 from shared.catalog.mapping import index_row_from, to_json
+from shared.catalog.statistics import count_terms_if_grown
 from shared.domain import (
     Bot,
     Claim,
@@ -242,7 +243,10 @@ class PostgresDelivery:
             tx.execute("flip_document", **key, generation=generation)
             return True
 
-        return self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
+        flipped = self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
+        if flipped:
+            self._client.transact(lambda tx: count_terms_if_grown(tx, bot.bot_id), timeout_seconds=LONG_TIMEOUT_SECONDS)
+        return flipped
 
     def sweep(self, bot: Bot, document_id: UUID) -> int:
         key = {"bot_id": bot.bot_id, "document_id": document_id}

@@ -7,18 +7,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.analysis import terms
+from shared.analysis import phrase_query, words
 from shared.catalog.mapping import to_json
 from shared.catalog.statistics import refresh_statistics
 from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
-from shared.names import LEAD_TERMS, MAX_PASSAGES, names_of, phrase_query, phrases
+from shared.names import LEAD_WORDS, MAX_PASSAGES, names_of, phrases
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
 
 LINK_TIMEOUT_SECONDS = 60.0
 CHARACTERS_AT_ONCE = 50_000  # of texts, whose phrases are looked up in one statement
-NAMES_PER_LEAD = 200  # that begin with the same terms
+NAMES_AT_ONCE = 20  # whose older texts are read in one statement
+# Of older texts that may mention a new name, so many are looked at: twice as many as a name may have to lead anywhere.
+PASSAGES_PER_NAME = 2 * (GraphLimits().pairs_per_name + 1)
+NAMES_PER_LEAD = 200  # that begin with the same words
 EDGES_TOLD = 1_000
 
 
@@ -108,14 +111,9 @@ def _link(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> None:
     tx.execute("insert_names", bot_id=bot.bot_id, rows=to_json(names))
     for mentions in _mentions(tx, bot, contents):
         tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(mentions))
-    if new := [key for key in keys if key not in known]:
-        tx.execute(
-            "insert_mentions_of_names",
-            bot_id=bot.bot_id,
-            name_keys=new,
-            queries=[phrase_query(key) for key in new],
-            pairs_per_name=GraphLimits().pairs_per_name,
-        )
+    new = {name["name_key"]: name["name"] for name in names if name["name_key"] not in known}
+    for some in _batches(list(new.items())):
+        tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(list(_older_mentions(tx, bot, some))))
     linked = {"qa_ids": [r["qa_id"] for r in contents], "generations": [r["since_generation"] for r in contents]}
     tx.execute("drop_unlinked", bot_id=bot.bot_id, **linked)
     refresh_statistics(tx, bot.bot_id)
@@ -140,10 +138,29 @@ def _mentions(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> Iterator[li
     for texts in _some_at_a_time(contents):
         places: dict[str, set[int]] = {}
         for number, text in texts:
-            for key in phrases(text, longest=LEAD_TERMS):
+            for key in phrases(text, longest=LEAD_WORDS):
                 places.setdefault(key, set()).add(number)
         found = _known(tx, bot, list(places))
         yield [{"name_key": key, **_content(contents[number])} for key, number in _stands_in(found, texts, places)]
+
+
+def _older_mentions(tx: Transaction, bot: Bot, names: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """The texts that were there before those names came, and mention them."""
+    rows = tx.rows(
+        "passages_with_phrases",
+        bot_id=bot.bot_id,
+        name_keys=[key for key, _ in names],
+        queries=[phrase_query(name) for _, name in names],
+        passages=MAX_PASSAGES,
+        limit=PASSAGES_PER_NAME,
+    )
+    for row in rows:
+        if f" {row['name_key']} " in _spelled(f"{row['question']}\n{row['text']}"):
+            yield {"name_key": row["name_key"], **_content(row)}
+
+
+def _batches(names: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
+    return (names[i : i + NAMES_AT_ONCE] for i in range(0, len(names), NAMES_AT_ONCE))
 
 
 def _some_at_a_time(contents: Sequence[Row]) -> Iterator[list[tuple[int, str]]]:
@@ -161,7 +178,7 @@ def _some_at_a_time(contents: Sequence[Row]) -> Iterator[list[tuple[int, str]]]:
 
 def _known(tx: Transaction, bot: Bot, keys: Sequence[str]) -> set[str]:
     """Which of those phrases are names, and which longer names begin with one."""
-    leads = [key for key in keys if key.count(" ") == LEAD_TERMS - 1]
+    leads = [key for key in keys if key.count(" ") == LEAD_WORDS - 1]
     short = tx.rows("known_names", bot_id=bot.bot_id, name_keys=list(keys))
     longer = tx.rows("longer_names", bot_id=bot.bot_id, leads=leads, limit=NAMES_PER_LEAD)
     return {row["name_key"] for row in (*short, *longer)}
@@ -170,13 +187,18 @@ def _known(tx: Transaction, bot: Bot, keys: Sequence[str]) -> set[str]:
 def _stands_in(
     names: Collection[str], texts: Sequence[tuple[int, str]], places: Mapping[str, set[int]]
 ) -> Iterator[tuple[str, int]]:
-    """Each name with the contents that it stands in. Of a long one, the texts with its first terms are looked at."""
+    """Each name with the contents that it stands in. Of a long one, the texts with its first words are looked at."""
     spelled: dict[int, str] = {}
     for number, text in texts:
-        spelled[number] = f"{spelled.get(number, '')}\n {' '.join(terms(text))} "
+        spelled[number] = f"{spelled.get(number, '')}\n{_spelled(text)}"
     for name in names:
-        lead = " ".join(name.split(" ")[:LEAD_TERMS])
+        lead = " ".join(name.split(" ")[:LEAD_WORDS])
         yield from ((name, number) for number in places[lead] if name == lead or f" {name} " in spelled[number])
+
+
+def _spelled(text: str) -> str:
+    """The words of a text, each between spaces, so that a key stands in it where its name stands in the text."""
+    return f" {' '.join(words(text))} "
 
 
 def _edge(row: Row) -> Edge:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.analysis import ANALYSIS_VERSION
 from shared.domain import (
     Bot,
     BotSettings,
@@ -191,6 +192,8 @@ def passage_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
             "row_hash": staged.row_hash,
             "related_nodes": related_nodes_of(pair.pair.relations),
             "lexemes": staged.lexemes,
+            "term_count": staged.term_count,
+            "analysis": ANALYSIS_VERSION,
         }
         for pair in pairs
         for staged in pair.passages

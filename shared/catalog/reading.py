@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from shared.analysis import tsquery_of
+from shared.catalog import lexical
+from shared.catalog.lexical import reanalyse
 from shared.catalog.mapping import evidence_from, filter_parameters, to_json
+from shared.catalog.statistics import count_terms_if_grown, count_terms_if_outdated
 from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog
 from shared.errors import NotFoundError
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
 
-LEXICAL_SURPLUS = 4  # matches that are ranked for one that is wanted: some are of kept generations
+REFRESH_TIMEOUT_SECONDS = 60.0
 
 
 class PostgresReading:
@@ -24,19 +26,19 @@ class PostgresReading:
         self._client = client
 
     def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
-        query = tsquery_of(question)
-        if query is None:
-            return []
-
-        def work(tx: Transaction) -> list[Row]:
-            if matching.is_empty:
-                considered = limit * LEXICAL_SURPLUS
-                return tx.rows("lexical_search", bot_id=bot.bot_id, query=query, considered=considered, limit=limit)
-            parameters = filter_parameters(matching)
-            return tx.rows("filtered_lexical_search", bot_id=bot.bot_id, query=query, limit=limit, **parameters)
-
-        rows = self._read(work)
+        rows = self._read(lambda tx: lexical.search(tx, bot, question, limit=limit, matching=matching))
         return [Candidate(row["passage_id"], row["qa_id"], row["document_id"], row["score"]) for row in rows]
+
+    def refresh_terms(self, bot: Bot, limit: int) -> int:
+        refreshed = self._client.transact(
+            lambda tx: reanalyse(tx, bot.bot_id, limit), timeout_seconds=REFRESH_TIMEOUT_SECONDS
+        )
+        if not refreshed:
+            self._client.transact(
+                lambda tx: count_terms_if_outdated(tx, bot.bot_id) or count_terms_if_grown(tx, bot.bot_id),
+                timeout_seconds=REFRESH_TIMEOUT_SECONDS,
+            )
+        return refreshed
 
     def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
         rows = self._read(

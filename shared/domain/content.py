@@ -145,7 +145,8 @@ class StagedPassage:
     passage: Passage
     row_hash: str
     text_hash: str
-    lexemes: str  # as Postgres writes a tsvector
+    lexemes: str  # its terms, as Postgres writes a tsvector
+    term_count: int
 
 
 @dataclass(frozen=True, slots=True)

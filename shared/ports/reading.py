@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 class ReadingCatalog(Protocol):
     """What a question needs."""
 
-    def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]: ...
+    def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
+        """The passages that match the question's words best, by BM25; how common a word is may be known a little late."""
+        ...
+
+    def refresh_terms(self, bot: Bot, limit: int) -> int:
+        """Find the terms of at most `limit` passages by the rules of today, where older ones were used; returns how many.
+
+        When there are none, see to it that how common the bot's terms are is known well enough.
+        """
+        ...
 
     def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]: ...
 

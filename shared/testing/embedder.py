@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from shared.analysis import terms
+from shared.analysis import words
 from shared.domain import EmbedderModel
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class HashingEmbedder:
 
         kept = _TOKEN.findall(text)[: self.token_capacity]
         total = sum(
-            (_direction(term, self.model.dimension) for term in terms(" ".join(kept))),
+            (_direction(term, self.model.dimension) for term in words(" ".join(kept))),
             np.full(self.model.dimension, 1e-3),
         )
         vector: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.names import MAX_NAME_TERMS, MAX_NAMES, key_of, longest_only, names_of, phrase_query, phrases
+from shared.names import MAX_NAME_WORDS, MAX_NAMES, key_of, longest_only, names_of, phrases
 
 
 def named(
@@ -31,7 +31,7 @@ def named(
         ("1984", None),
         ("19 84", None),
         ("1984 A", "1984 a"),
-        (" ".join(["word"] * (MAX_NAME_TERMS + 1)), None),
+        (" ".join(["word"] * (MAX_NAME_WORDS + 1)), None),
         ("x" * 100_000, None),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_pair_has_only_so_many_names() -> None:
     assert len(named(synonyms=[f"name number {n}x" for n in range(1_000)])) == MAX_NAMES
 
 
-def test_phrases_are_all_runs_of_terms_up_to_the_longest_name() -> None:
+def test_phrases_are_all_runs_of_words_up_to_the_longest_name() -> None:
     assert list(phrases("Die Sonne, scheint")) == [
         "die",
         "die sonne",
@@ -83,8 +83,8 @@ def test_phrases_are_all_runs_of_terms_up_to_the_longest_name() -> None:
         "scheint",
     ]
     words = " ".join(f"w{n}" for n in range(100))
-    assert sum(1 for _ in phrases(words)) == sum(min(MAX_NAME_TERMS, 100 - n) for n in range(100))
-    assert list(phrases(words, max_terms=1)) == ["w0"]
+    assert sum(1 for _ in phrases(words)) == sum(min(MAX_NAME_WORDS, 100 - n) for n in range(100))
+    assert list(phrases(words, max_words=1)) == ["w0"]
 
 
 def test_of_names_within_names_the_longest_counts() -> None:
@@ -92,7 +92,3 @@ def test_of_names_within_names_the_longest_counts() -> None:
         "maurice prince of orange",
         "range",
     ]
-
-
-def test_a_phrase_query_asks_for_the_terms_in_a_row() -> None:
-    assert phrase_query("prince of orange") == "'prince' <-> 'of' <-> 'orange'"

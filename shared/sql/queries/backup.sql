@@ -47,7 +47,7 @@ join generations g on g.bot_id = :bot_id and g.document_id = m.document_id and g
 
 -- name: snapshot_passages
 select p.passage_id, p.document_id, p.qa_id, p.since_generation, p.part, p.text, p.text_hash, p.related_nodes, p.lexemes,
-       p.created_at
+       p.term_count, p.analysis, p.created_at
 from {live_membership}
 join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id
 where m.bot_id = :bot_id
@@ -134,10 +134,11 @@ from restored_generations
 
 -- name: restore_passages
 insert into passages (
-    bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes, created_at
+    bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes, term_count,
+    analysis, created_at
 )
 select :bot_id, cast(md5(:restore_id || cast(passage_id as text)) as uuid), document_id, qa_id, since_generation, part,
-       text, text_hash, related_nodes, lexemes, created_at
+       text, text_hash, related_nodes, lexemes, coalesce(term_count, 0), coalesce(analysis, 1), created_at
 from restored_passages
 
 -- name: restore_membership

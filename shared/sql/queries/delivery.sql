@@ -252,8 +252,12 @@ where p.bot_id = :bot_id and p.document_id = :document_id
   );
 
 -- name: copy_passages
-insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes)
-select :bot_id, r.passage_id, p.document_id, p.qa_id, p.since_generation, p.part, p.text, p.text_hash, p.related_nodes, p.lexemes
+insert into passages (
+    bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes, term_count,
+    analysis
+)
+select :bot_id, r.passage_id, p.document_id, p.qa_id, p.since_generation, p.part, p.text, p.text_hash, p.related_nodes,
+       p.lexemes, p.term_count, p.analysis
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (passage_id uuid, old_id uuid)
 join passages p on p.passage_id = r.old_id
 where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]));

@@ -131,11 +131,15 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r (
 );
 
 -- name: insert_passages
-insert into passages (bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes)
+insert into passages (
+    bot_id, passage_id, document_id, qa_id, since_generation, part, text, text_hash, related_nodes, lexemes, term_count,
+    analysis
+)
 select :bot_id, r.passage_id, :document_id, r.qa_id, :generation, r.part, r.text, r.text_hash, r.related_nodes,
-       cast(r.lexemes as tsvector)
+       cast(r.lexemes as tsvector), r.term_count, r.analysis
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (
-    passage_id uuid, qa_id uuid, part integer, text text, text_hash text, related_nodes jsonb, lexemes text
+    passage_id uuid, qa_id uuid, part integer, text text, text_hash text, related_nodes jsonb, lexemes text,
+    term_count integer, analysis smallint
 );
 
 -- name: insert_membership

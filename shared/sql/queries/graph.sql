@@ -70,18 +70,17 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r (
 )
 on conflict do nothing;
 
--- name: insert_mentions_of_names
--- Older texts that mention names which are new. One too many for a name to lead anywhere is enough to know of.
-insert into mentions (bot_id, name_key, qa_id, since_generation, document_id)
-select distinct :bot_id, k.name_key, found.qa_id, found.since_generation, found.document_id
+-- name: passages_with_phrases
+-- Older texts in which new names may stand: terms do not tell the forms of a word apart.
+select k.name_key, found.qa_id, found.since_generation, found.document_id, q.question, found.text
 from unnest(cast(:name_keys as text[]), cast(:queries as text[])) as k (name_key, query)
 cross join lateral (
-    select p.qa_id, p.since_generation, p.document_id
+    select p.qa_id, p.since_generation, p.document_id, p.text
     from passages p
-    where p.bot_id = :bot_id and p.lexemes @@ cast(k.query as tsquery)
-    limit cast(:pairs_per_name as integer) + 1
+    where p.bot_id = :bot_id and p.part < :passages and p.lexemes @@ cast(k.query as tsquery)
+    limit :limit
 ) as found
-on conflict do nothing;
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = found.qa_id and q.since_generation = found.since_generation;
 
 -- name: drop_names_of_pairs
 delete from names n

@@ -16,14 +16,40 @@ and (cast(:published_from as timestamptz) is null or q.published_at >= cast(:pub
 and (cast(:published_to as timestamptz) is null or q.published_at <= cast(:published_to as timestamptz))
 and (cast(:metadata as jsonb) is null or q.metadata @> cast(:metadata as jsonb))
 
+-- name: term_statistics
+-- No row if the bot was never counted; a term is null if none of those asked for was.
+select n.passages, n.mean_terms, t.term, t.passages as containing
+from passage_statistics n
+left join term_statistics t on t.bot_id = :bot_id and t.term = any(cast(:terms as text[]))
+where n.bot_id = :bot_id;
+
+-- name: bm25
+-- A fragment, put in place of {bm25}: the score of the passage p. For one term alone, ts_rank is the sum of 1/j² over its
+-- occurrences j = 1 … n, divided by that of endlessly many; 1 / (1.644934 * (1 - ts_rank)) - 0.5 is n again, to within a
+-- twentieth. OFFSET has the lexemes decompressed once, not for each term.
+select sum(w.weight * o.occurrences * (c.k1 + 1) / (o.occurrences + c.k1 * (1 - c.b + c.b * p.term_count / c.mean_terms)))
+    as score
+from (select cast(:k1 as double precision) as k1, cast(:b as double precision) as b,
+             cast(:mean_terms as double precision) as mean_terms) as c
+cross join (select setweight(p.lexemes, 'D') as lexemes offset 0) as l
+cross join unnest(cast(cast(:terms as text[]) as tsquery[]), cast(:weights as real[])) as w (term, weight)
+cross join lateral (select ts_rank('{1,1,1,1}', l.lexemes, w.term) as rank offset 0) as r
+cross join lateral (select 1 / (1.644934 * (1 - r.rank)) - 0.5 as occurrences) as o
+where r.rank > 0
+
 -- name: lexical_search
--- The best matches are ranked first and looked up after, because a common word matches far more rows than are wanted.
+-- The best matches are ranked first and looked up after.
 with ranked as (
-    select p.passage_id, p.qa_id, p.document_id, ts_rank(p.lexemes, cast(:query as tsquery), 1) as score
-    from passages p
-    where p.bot_id = :bot_id and p.lexemes @@ cast(:query as tsquery)
-    order by score desc, p.passage_id
-    limit :considered
+    select p.passage_id, p.qa_id, p.document_id, s.score
+    from (
+        select p.passage_id, p.qa_id, p.document_id, p.lexemes, p.term_count
+        from passages p
+        where p.bot_id = :bot_id and p.lexemes @@ any(cast(cast(:conjunctions as text[]) as tsquery[]))
+        limit :considered
+    ) as p
+    cross join lateral ({bm25}) as s
+    order by s.score desc, p.passage_id
+    limit :ranked
 )
 select r.passage_id, r.qa_id, r.document_id, r.score
 from ranked r
@@ -34,15 +60,20 @@ order by r.score desc, r.passage_id
 limit :limit;
 
 -- name: filtered_lexical_search
-select p.passage_id, p.qa_id, p.document_id, ts_rank(p.lexemes, cast(:query as tsquery), 1) as score
-from passages p
-join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
-join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
-join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
-    and m.generation = d.live_generation and m.passage_id = p.passage_id
-where p.bot_id = :bot_id and p.lexemes @@ cast(:query as tsquery) and q.is_active
-  and {pair_filter}
-order by score desc, p.passage_id
+select p.passage_id, p.qa_id, p.document_id, s.score
+from (
+    select p.passage_id, p.qa_id, p.document_id, p.lexemes, p.term_count
+    from passages p
+    join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
+    join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+    join membership m on m.bot_id = :bot_id and m.document_id = p.document_id
+        and m.generation = d.live_generation and m.passage_id = p.passage_id
+    where p.bot_id = :bot_id and p.lexemes @@ any(cast(cast(:conjunctions as text[]) as tsquery[])) and q.is_active
+      and {pair_filter}
+    limit :considered
+) as p
+cross join lateral ({bm25}) as s
+order by s.score desc, p.passage_id
 limit :limit;
 
 -- name: matching_passages

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from shared.aliases import with_aliases
-from shared.analysis import terms
+from shared.analysis import question_terms, terms
+from shared.bm25 import term_score, weights_of
 from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
@@ -32,14 +34,21 @@ class InMemoryReading:
 
     @atomic
     def lexical_search(self, bot: Bot, question: str, *, limit: int, matching: Filter) -> list[Candidate]:
-        asked = set(terms(question))
-        found = []
-        for row in _alive(self._state.bots[bot.bot_id]):
-            found_by = with_aliases(row.pair.question, row.pair.metadata.extra)
-            score = len(asked & set(terms(f"{found_by}\n{row.staged.passage.text}"))) / max(1, len(asked))
+        rows = self._state.bots[bot.bot_id]
+        corpus = {passage_id: Counter(_terms(row)) for passage_id, row in rows.passages.items()}
+        mean_terms = sum(found.total() for found in corpus.values()) / max(1, len(corpus))
+        containing = Counter(term for found in corpus.values() for term in found)
+        weights = weights_of(question_terms(question), len(corpus), containing)
+        candidates = []
+        for row in _alive(rows):
+            found = corpus[row.staged.passage.passage_id]
+            score = sum(w * term_score(found[t], found.total(), mean_terms) for t, w in weights.items() if t in found)
             if score and _matches(row, matching):
-                found.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
-        return sorted(found, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+                candidates.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
+        return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+
+    def refresh_terms(self, bot: Bot, limit: int) -> int:
+        return 0  # terms are found and counted when they are asked for
 
     @atomic
     def matching_passages(self, bot: Bot, matching: Filter, limit: int) -> list[UUID]:
@@ -109,6 +118,11 @@ class InMemoryReading:
 
     def ping(self) -> None:
         """It is here."""
+
+
+def _terms(row: PassageRow) -> Iterator[str]:
+    found_by = with_aliases(row.pair.question, row.pair.metadata.extra)
+    return terms(f"{found_by}\n{row.staged.passage.text}")
 
 
 def _alive(rows: BotRows) -> Iterator[PassageRow]:
