@@ -1,7 +1,8 @@
 """Search by words with BM25 on plain Postgres: few passages are ranked, never all that hold a word of the question.
 
-What it costs is reading and ranking passages, and half of all may hold a common word. Therefore the rarest terms of a question choose which passages are ranked, by all of its terms; of common terms,
-passages are chosen that hold several of them. How common a term is, is known from `shared.catalog.statistics`.
+What it costs is reading and ranking passages, and half of all may hold a common word. Therefore the rarest terms of a question
+choose which passages are ranked, by all of its terms; of common terms, passages are chosen that hold several of them. How common
+a term is, is known from `shared.catalog.statistics`.
 """
 
 from __future__ import annotations
