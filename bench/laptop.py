@@ -67,7 +67,9 @@ class RunningLaptop:
         """What the catalog holds: read past the product, which has no query for it."""
         url = urlsplit(self.state.read_running()["environment"]["LOCKSTEP_POSTGRES_URL"])
         (sockets,) = parse_qs(url.query)["host"]
-        connection = Connection(url.username, database=url.path.strip("/"), unix_sock=f"{sockets}/.s.PGSQL.5432")
+        connection = Connection(
+            url.username, database=url.path.strip("/"), unix_sock=f"{sockets}/.s.PGSQL.5432", ssl_context=False
+        )
         rows: list[list[Any]] = connection.run(sql, **parameters)
         connection.close()
         return rows

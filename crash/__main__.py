@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"meanwhile: {report.broken_histories} broken."
     )
     if never:
-        _say(f"No scenario reaches {', '.join(never)}: add one to crash/scenarios.py.")
+        _say(f"No scenario reaches {', '.join(never)}: add one to crash/scenarios/.")
     return 1 if report.broken_histories or never else 0
 
 

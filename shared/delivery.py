@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from shared.domain import Vector
 
-BATCH = 128  # passages under one lease: a few seconds of embedding
+BATCH = 256  # passages under one lease: some seconds of embedding; with fewer, more questions of long answers are embedded twice
 LEASE_SECONDS = 120.0
-RESERVE_SECONDS = 20.0  # what a batch may still need; no new one begins with less time left
+RESERVE_SECONDS = 30.0  # what a batch may still need; no new one begins with less time left
 
 KnownVectors = Callable[[Sequence[Marker]], Mapping[UUID, Vectors]]
 

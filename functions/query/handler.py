@@ -13,6 +13,11 @@ from shared.errors import ConfigurationError
 gc.disable()  # what is imported stays: looking through it for garbage, again and again, finds none
 wiring.warm_up()  # the model and the stores are opened while the web framework is imported: it takes about as long
 
+from pydantic import BaseModel  # noqa: E402
+
+# A model is built when it is first used. FastAPI's own for the OpenAPI document take a tenth of a second otherwise.
+BaseModel.model_config["defer_build"] = True
+
 from mangum import Mangum  # noqa: E402
 
 from functions.query.app import answering_app, entry  # noqa: E402

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Request
 
@@ -15,7 +15,6 @@ from functions.query.exploring import Explorer
 from functions.query.extractive import ExtractiveWriter
 from functions.query.gate import Gate
 from functions.query.retrieval import Retrieval
-from shared.catalog.exporting import PostgresExport
 from shared.domain import Bot
 from shared.embedders import Embedders
 from shared.ledger import DeletionLedger
@@ -33,6 +32,9 @@ from shared.ports import (
     VectorIndex,
 )
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.catalog.exporting import PostgresExport
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Hints from the laptop's gateway to its worker: a file each, in a folder that the worker watches."""
+"""Hints from the laptop's gateway to its worker: a file each, in a folder that the worker looks through now and then."""
 
 from __future__ import annotations
 
