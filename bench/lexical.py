@@ -1,21 +1,14 @@
-"""How fast search by words is when every word of the question is common, against plain `ts_rank` over all that match.
-
-`python -m bench.lexical` measures that alone; with `--relevance` it prints how well words alone find, over real sets.
-"""
+"""How fast search by words is when every word of the question is common, against plain `ts_rank` over all that match."""
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import lexical_relevance
-from bench.data import find_data
 from bench.report import Figure, at_most, percentile
 from infra.local.postgres import EmbeddedPostgres
 from infra.migrate import migrate
@@ -136,26 +129,3 @@ def _times(ask: Callable[[str], object], questions: list[str]) -> list[float]:
         ask(question)
         times.append((time.perf_counter() - begin) * 1000)
     return times[3:]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.lexical", description=__doc__)
-    parser.add_argument("--relevance", action="store_true", help="print nDCG@10 over the sets of the data folder")
-    parser.add_argument("--sets", nargs="*", default=list(lexical_relevance.SETS), metavar="NAME")
-    parser.add_argument("--model", type=Path, default=Path(".lockstep/model"), help="whose tokens passages are cut by")
-    options = parser.parse_args()
-    if not options.relevance:
-        for figure in measure():
-            print(figure, flush=True)
-        return 0
-    data = find_data()
-    if data is None:
-        print("The folder of real data is not here: name it with LOCKSTEP_TEST_DATA.")
-        return 2
-    for line in lexical_relevance.table(data, options.sets, options.model):
-        print(line, flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
