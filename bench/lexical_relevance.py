@@ -21,6 +21,7 @@ from shared.catalog.changes import PostgresChanges
 from shared.catalog.deletion import PostgresDeletions
 from shared.catalog.delivery import PostgresDelivery
 from shared.catalog.documents import PostgresDocuments
+from shared.catalog.graph import PostgresGraph
 from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
@@ -100,6 +101,7 @@ def world_of(client: PostgresClient, embedder: HashingEmbedder) -> World:
         deletions=PostgresDeletions(client),
         amendments=PostgresAmendments(client),
         changes=PostgresChanges(client),
+        graph=PostgresGraph(client),
         operations=PostgresOperations(client),
         index=InMemoryVectorIndex(),
         embedder=embedder,
