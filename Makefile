@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench crash model package openapi lock clean
+.PHONY: help up test check format bench relevance crash model package openapi lock clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(VENV)/test.stamp ## Format the code
 
 bench: $(VENV)/test.stamp ## Measure speed and memory, as ratios against baselines of the same run
 	$(BIN)/python -m bench $(ARGS)
+
+relevance: $(VENV)/test.stamp ## Measure how well it finds, on sets that others made (ARGS="--sets bioasq,liveqa")
+	$(BIN)/python -m relevance $(ARGS)
 
 crash: $(VENV)/test.stamp ## Kill and break every operation at each of its steps, and check what is left (ARGS="--short")
 	$(BIN)/python -m crash $(ARGS)

@@ -49,11 +49,29 @@ class RunningLaptop:
 
     def state_of(self, bot: str, name: str) -> str:
         """The state of the document, or "" if there is none of that name."""
-        answer = self.api.get(f"/bots/{bot}/documents", params={"limit": 100}).raise_for_status().json()
-        found = [item for item in answer["documents"] if item["name"] == name]
+        return str(self.document(bot, name).get("state", ""))
+
+    def document(self, bot: str, name: str) -> dict[str, Any]:
+        """The document of that name as the API tells of it; empty if there is none. Raises RuntimeError if it is no good."""
+        answer = self.api.get(f"/bots/{bot}/documents", params={"name": name}).raise_for_status().json()
+        found: list[dict[str, Any]] = answer["documents"]
         if found and found[0]["state"] in ("rejected", "failed"):
             raise RuntimeError(f"{name} is {found[0]['state']}: {found[0]['reason']}")
-        return str(found[0]["state"]) if found else ""
+        return found[0] if found else {}
+
+    def delivered(self, bot: str) -> tuple[int, int]:
+        """How many passages of the bot are proven in the index, of how many there are."""
+        sql = (
+            "select count(*) filter (where m.state = 'delivered'), count(*) from markers m"
+            " join bots b on b.bot_id = m.bot_id where b.slug = :slug and m.wanted = 'present'"
+        )
+        ((done, total),) = self.select(sql, slug=bot)
+        return int(done), int(total)
+
+    def unlinked(self, bot: str) -> int:
+        """How many pairs of the bot are not in its graph yet."""
+        sql = "select count(*) from unlinked u join bots b on b.bot_id = u.bot_id where b.slug = :slug"
+        return int(self.select(sql, slug=bot)[0][0])
 
     def wait_for_sample(self) -> None:
         """Wait until what every first start loads is live."""
@@ -89,11 +107,11 @@ class RunningLaptop:
 
 
 @contextmanager
-def running_laptop() -> Iterator[RunningLaptop]:
-    """Start one, and stop and remove it at the end."""
+def running_laptop(kept: Path | None = None) -> Iterator[RunningLaptop]:
+    """Start one, and stop it at the end. Its state is in the folder `kept`, or in one that is removed at the end."""
     model = ensure_model(MODEL)
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as folder:
-        state, port = State(Path(folder) / "state"), free_port()
+        state, port = State(kept or Path(folder) / "state"), free_port()
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-c", "from infra.cli import main; main()", "up"]
         with (Path(folder) / "up.log").open("w") as log:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from functions.query.ranking import SIGNALS, Signal
 from functions.query.values import (
     AnswerText,
     Comment,
@@ -237,10 +238,29 @@ class FilterIn(Model):
     )
 
 
+def _some_left(without: list[Signal]) -> list[Signal]:
+    if set(without) == set(SIGNALS):
+        raise ValueError("nothing is left to search by: leave out fewer signals")
+    return without
+
+
 class SearchIn(Model):
     question: Question
     top_k: int = Field(10, ge=1, le=MAX_TOP_K)
     filters: FilterIn = Field(default_factory=lambda: FilterIn())
+    without: Annotated[list[Signal], Field(max_length=len(SIGNALS)), AfterValidator(_some_left)] = Field(
+        default_factory=list, description="signals that are left out, to see what each is worth"
+    )
+    explain: bool = Field(False, description="tell what each signal adds to the score of a hit")
+
+
+class PartOut(Model):
+    """What one signal adds to the score of a hit."""
+
+    signal: Signal
+    score: float = Field(description="what its search said of the passage; compares only within the signal")
+    rank: int = Field(description="of the pair among those that its search found")
+    added: float = Field(description="to the score of the hit, which is the sum of its parts")
 
 
 class HitOut(Model):
@@ -255,6 +275,9 @@ class HitOut(Model):
     source: SourceOut
     metadata: Json
     signals: dict[str, float] = Field(description="what each search said of it")
+    parts: list[PartOut] | None = Field(
+        None, description="what each added to the score, most first, if asked to explain"
+    )
 
 
 class SearchOut(Model):

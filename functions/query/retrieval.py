@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from functions.query.graph import Walker
-from functions.query.ranking import GRAPH, Hit, Ranked, fuse, group_by_pair
+from functions.query.ranking import GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
@@ -69,8 +69,10 @@ class Retrieval:
         self._embedders = embedders
         self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
 
-    def search(self, bot: Bot, question: str, *, top_k: int, matching: Filter) -> SearchResult:
-        """The best `top_k` pairs for a question, best first.
+    def search(
+        self, bot: Bot, question: str, *, top_k: int, matching: Filter, without: Collection[str] = ()
+    ) -> SearchResult:
+        """The best `top_k` pairs for a question, best first. Signals named in `without` are not asked.
 
         Raises EmbedderMismatchError if this process does not have the bot's embedder.
         """
@@ -79,16 +81,19 @@ class Retrieval:
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
             return SearchResult([], True, 0, clock.milliseconds)
-        with clock.measure("graph"):
-            named = self._walker.names_in(bot, question)
-            question = self._walker.with_own_names(bot, question, named)
+        named: list[Bearer] = []
+        if GRAPH not in without:
+            with clock.measure("graph"):
+                named = self._walker.names_in(bot, question)
+                question = self._walker.with_own_names(bot, question, named)
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
-            lists = self._propose(bot, question, limit, matching, passage_ids, clock)
-            with clock.measure("graph"):
-                lists[GRAPH] = self._connected(bot, lists, named)
-            result = self._decide(bot, question, lists, limit, top_k, matching, clock)
-            if not lists.keys() & set(VECTOR_FIELDS):
+            lists = self._propose(bot, question, limit, matching, passage_ids, without, clock)
+            if GRAPH not in without:
+                with clock.measure("graph"):
+                    lists[GRAPH] = self._connected(bot, lists, named)
+            result = self._decide(bot, question, lists, limit, top_k, matching, without, clock)
+            if set(VECTOR_FIELDS) - set(without) - lists.keys():
                 return replace(result, is_complete=False)
             may_have_more = any(len(candidates) >= limit for candidates in lists.values())
             if len(result.hits) == top_k or not may_have_more:
@@ -121,18 +126,21 @@ class Retrieval:
         limit: int,
         matching: Filter,
         passage_ids: Sequence[UUID] | None,
+        without: Collection[str],
         clock: _Clock,
     ) -> dict[str, list[Candidate]]:
         def lexical() -> list[Candidate]:
             with clock.measure("lexical"):
                 return self._reading.lexical_search(bot, question, limit=limit, matching=matching)
 
-        by_words = self._lexical.submit(lexical)
-        with clock.measure("embed"):
-            vector = self._embedders.of(bot.collection).embed_query(question)
-        with clock.measure("index"):
-            lists = self._nearest(bot, vector, limit, matching, passage_ids)
-        return lists | {"lexical": by_words.result()}
+        by_words = None if LEXICAL in without else self._lexical.submit(lexical)
+        lists: dict[str, list[Candidate]] = {}
+        if fields := [name for name in VECTOR_FIELDS if name not in without]:
+            with clock.measure("embed"):
+                vector = self._embedders.of(bot.collection).embed_query(question)
+            with clock.measure("index"):
+                lists = self._nearest(bot, vector, fields, limit, matching, passage_ids)
+        return lists | {LEXICAL: by_words.result()} if by_words else lists
 
     def _connected(self, bot: Bot, lists: Mapping[str, list[Candidate]], named: Sequence[Bearer]) -> list[Candidate]:
         """What the best of these candidates, and the names in the question, lead to."""
@@ -149,14 +157,20 @@ class Retrieval:
         return sorted([*known, *new], key=lambda candidate: (-candidate.score, candidate.qa_id, candidate.passage_id))
 
     def _nearest(
-        self, bot: Bot, vector: Vector, limit: int, matching: Filter, passage_ids: Sequence[UUID] | None
+        self,
+        bot: Bot,
+        vector: Vector,
+        fields: Sequence[str],
+        limit: int,
+        matching: Filter,
+        passage_ids: Sequence[UUID] | None,
     ) -> dict[str, list[Candidate]]:
         try:
             return self._index.search(
                 bot.collection,
                 bot.bot_id,
                 vector,
-                fields=VECTOR_FIELDS,
+                fields=fields,
                 limit=limit,
                 matching=matching,
                 passage_ids=passage_ids,
@@ -174,6 +188,7 @@ class Retrieval:
         limit: int,
         top_k: int,
         matching: Filter,
+        without: Collection[str],
         clock: _Clock,
     ) -> SearchResult:
         ranked = fuse(lists)
@@ -181,7 +196,7 @@ class Retrieval:
         stale = self._superseded(bot, looked_at, evidence)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
             narrowed = replace(matching, document_id=tuple(sorted(stale)))
-            again = self._propose(bot, question, limit, narrowed, None, clock)
+            again = self._propose(bot, question, limit, narrowed, None, without, clock)
             ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
             looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
             stale = self._superseded(bot, looked_at, evidence)  # once is enough: say that it was not

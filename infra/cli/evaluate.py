@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.output import say, show
+from infra.cli.questions import WithoutOption, leaving_out
 from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption
 from infra.evaluation.judgements import Judgements, Question, read_judgements, read_questions
 from infra.evaluation.measures import difference, estimate, per_question
@@ -32,6 +33,10 @@ def evaluate(
     ] = "external_id",
     field: Annotated[str | None, typer.Option(help="The field of the question, if it is not text.")] = None,
     min_grade: Annotated[int, typer.Option(help="The least grade that counts as an answer.")] = 1,
+    zero_grade: Annotated[
+        int, typer.Option(help="The grade that gains nothing: nDCG counts by how much an answer is better.")
+    ] = 0,
+    without: WithoutOption = None,
     top_k: Annotated[int, typer.Option(help="How many hits are asked for; recall@100 needs 100.")] = 100,
     all_gold_at: Annotated[int, typer.Option(help="Where all answers of a question are counted.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write what each question found to this file.")] = None,
@@ -49,14 +54,14 @@ def evaluate(
     """
     if by not in ("external_id", "document", "title"):
         raise typer.BadParameter("--by is external_id, document or title")
-    judgements, baselines = read_judgements(qrels, min_grade), [read_run(file) for file in compare or ()]
+    judgements, baselines = read_judgements(qrels, min_grade, zero_grade), [read_run(file) for file in compare or ()]
     if bot is None and len(baselines) != 2:
         raise typer.BadParameter("name a --bot to ask, or two files to --compare")
     if bot is None:
         before, found = baselines
     else:
         questions = [q for q in read_questions(queries, field) if q.question_id in judgements]
-        found = _ask(bot, questions, Api(url, state), by=by, top_k=top_k)  # type: ignore[arg-type]
+        found = _ask(bot, questions, Api(url, state), by=by, top_k=top_k, without=without)  # type: ignore[arg-type]
         before = baselines[0] if baselines else []
     if out:
         write_run(found, out)
@@ -67,9 +72,12 @@ def evaluate(
         _show(report)
 
 
-def _ask(bot: str, questions: Sequence[Question], api: Api, *, by: Identity, top_k: int) -> list[Found]:
+def _ask(
+    bot: str, questions: Sequence[Question], api: Api, *, by: Identity, top_k: int, without: list[str] | None
+) -> list[Found]:
     def search(question: str, limit: int) -> dict[str, Any]:
-        found: dict[str, Any] = api.call("POST", f"/bots/{bot}/search", json={"question": question, "top_k": limit})
+        body = {"question": question, "top_k": limit} | leaving_out(without)
+        found: dict[str, Any] = api.call("POST", f"/bots/{bot}/search", json=body)
         return found
 
     found = []

@@ -15,6 +15,13 @@ FilterOption = Annotated[
     list[str] | None,
     typer.Option("--filter", help="FIELD=VALUE, for example category=care; may be given several times."),
 ]
+WithoutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without",
+        help="Leave a signal out: question, response, combined, lexical or graph; may be given several times.",
+    ),
+]
 PASSAGE_CHARACTERS = 300
 
 
@@ -50,13 +57,15 @@ def search(
     question: QuestionArgument,
     top_k: Annotated[int, typer.Option(help="How many hits.")] = 5,
     filters: FilterOption = None,
+    without: WithoutOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell what each signal adds to the scores.")] = False,
     url: UrlOption = None,
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
     """Find the best pairs for a question."""
-    body = {"question": question, "top_k": top_k, "filters": _filters(filters)}
-    found = Api(url, state).call("POST", f"/bots/{bot}/search", json=body)
+    body = {"question": question, "top_k": top_k, "filters": _filters(filters), "explain": explain}
+    found = Api(url, state).call("POST", f"/bots/{bot}/search", json=body | leaving_out(without))
     if as_json:
         show(found, as_json=True)
         return
@@ -65,9 +74,17 @@ def search(
         passage = " ".join(hit["passage"].split())
         say(f"   {passage[:PASSAGE_CHARACTERS]}{'…' if len(passage) > PASSAGE_CHARACTERS else ''}")
         external_id = f", id {hit['external_id']}" if hit["external_id"] else ""
-        say(f"   {_place(hit['source'])}{external_id}\n")
+        say(f"   {_place(hit['source'])}{external_id}")
+        for part in hit["parts"] or ():
+            say(f"   {part['added']:+.4f} {part['signal']}: rank {part['rank']}, score {part['score']:.4g}")
+        say()
     if not found["hits"]:
         say("Nothing was found.")
+
+
+def leaving_out(signals: list[str] | None) -> dict[str, list[str]]:
+    """The part of a search's body that leaves those signals out."""
+    return {"without": signals} if signals else {}
 
 
 def _filters(given: list[str] | None) -> dict[str, Any]:

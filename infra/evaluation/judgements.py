@@ -44,11 +44,16 @@ def read_questions(file: Path, field: str | None = None) -> list[Question]:
     return list(questions.values())
 
 
-def read_judgements(file: Path, min_grade: int = 1) -> dict[str, dict[str, int]]:
+def read_judgements(file: Path, min_grade: int = 1, zero_grade: int = 0) -> dict[str, dict[str, int]]:
     """Lines of question id, answer id and grade, apart by tabs (or the four columns of TREC). A header is skipped.
 
-    What is graded below `min_grade` counts as no answer. Raises InvalidInputError, which names the line.
+    What is graded below `min_grade` counts as no answer; nDCG gains by how far a grade is above `zero_grade`. Raises
+    InvalidInputError, which names the line.
     """
+    if min_grade <= zero_grade:
+        raise InvalidInputError(
+            f"Grade {min_grade} gains nothing, so it is no answer: let the least grade be above {zero_grade}."
+        )
     judgements: dict[str, dict[str, int]] = {}
     for number, line in enumerate(_lines(file), start=1):
         columns = line.split("\t") if "\t" in line else line.split()
@@ -58,7 +63,7 @@ def read_judgements(file: Path, min_grade: int = 1) -> dict[str, dict[str, int]]
                 continue  # a header
             raise InvalidInputError(f"{file}, line {number}: expected question id, answer id and a whole grade.")
         if int(grade) >= min_grade:
-            judgements.setdefault(question_id, {})[answer_id] = int(grade)
+            judgements.setdefault(question_id, {})[answer_id] = int(grade) - zero_grade
     if not judgements:
         raise InvalidInputError(f"{file} holds no judgement of grade {min_grade} or better.")
     return judgements

@@ -69,7 +69,10 @@ class State:
         form = self.root / "format"
         if not form.exists():
             harmless = ("lock", "format.new", self.model.name)
-            if any(path.name not in harmless for path in self.root.iterdir()):
+            others = (path for path in self.root.iterdir() if path.name not in harmless)
+            if any(
+                not (path / form.name).is_file() for path in others
+            ):  # a state folder of its own may be there before
                 raise ConfigurationError(
                     f"{self.root} is not a state folder of Lockstep, or a damaged one (its file `format` is missing). "
                     "Name another with --state, or move this one away; `lockstep restore` brings a snapshot back."

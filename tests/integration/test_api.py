@@ -261,12 +261,90 @@ def test_no_evidence_is_an_abstention_and_is_logged(api: TestClient) -> None:
         {"question": "x", "filters": {"published_from": "yesterday"}},
         {"question": "x", "filters": {"metadata": {}}},
         {"question": ["x"]},
+        {"question": "x", "without": "graph"},
+        {"question": "x", "without": ["words"]},
+        {"question": "x", "without": ["question", "response", "combined", "lexical", "graph"]},
+        {"question": "x", "without": ["graph"] * 1_000},
+        {"question": "x", "without": None},
+        {"question": "x", "explain": "in detail"},
         [],
     ],
 )
 def test_a_bad_question_is_a_clear_error(fast: TestClient, body: object) -> None:
     found = problem(fast.post("/bots/library/search", json=body), 422)
     assert found["errors"]
+
+
+def test_leaving_out_every_signal_says_what_to_do(fast: TestClient) -> None:
+    body = {"question": "x", "without": ["question", "response", "combined", "lexical", "graph"]}
+    found = problem(fast.post("/bots/library/search", json=body), 422)
+    assert "leave out fewer signals" in json.dumps(found)
+    found = problem(fast.post("/bots/library/search", json={"question": "x", "without": ["words"]}), 422)
+    assert "'question', 'response', 'combined', 'lexical' or 'graph'" in json.dumps(found)
+
+
+# What each signal is worth
+
+SIGNALS = {"question", "response", "combined", "lexical", "graph"}
+PEOPLE = [
+    {"id": "ada", "title": "Ada Lovelace", "text": "The daughter of Lord Byron."},
+    {"id": "byron", "title": "Lord Byron", "text": "A poet who died in Missolonghi."},
+]
+DAUGHTER = "Who was the father of Ada Lovelace?"
+
+
+@pytest.fixture
+def people(api: TestClient) -> TestClient:
+    content = "\n".join(map(json.dumps, PEOPLE))
+    api.put("/bots/library/documents", params={"name": "people.jsonl", "wait": True}, content=content)
+    return api
+
+
+def found_by(api: TestClient, **body: object) -> dict[str, Any]:
+    response = api.post("/bots/library/search", json={"question": DAUGHTER, **body})
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def test_every_signals_part_in_a_score_is_explained(people: TestClient) -> None:
+    found = found_by(people, explain=True)
+    assert [hit["external_id"] for hit in found["hits"]] == ["ada", "byron"]
+    for hit in found["hits"]:
+        parts = hit["parts"]
+        assert sum(part["added"] for part in parts) == pytest.approx(hit["score"])
+        assert {part["signal"]: part["score"] for part in parts} == hit["signals"]
+        assert [part["added"] for part in parts] == sorted((part["added"] for part in parts), reverse=True)
+        assert all(1 <= part["rank"] <= 2 for part in parts)
+    assert {part["signal"] for part in found["hits"][0]["parts"]} == SIGNALS
+    unexplained = found_by(people)["hits"]
+    assert [hit["parts"] for hit in unexplained] == [None, None]
+    assert [hit["score"] for hit in unexplained] == [hit["score"] for hit in found["hits"]]
+
+
+@pytest.mark.parametrize("signal", sorted(SIGNALS))
+def test_a_signal_that_is_left_out_adds_nothing_and_is_not_asked(people: TestClient, signal: str) -> None:
+    found = found_by(people, without=[signal], explain=True)
+    assert found["is_complete"]
+    told = {part["signal"] for hit in found["hits"] for part in hit["parts"]}
+    assert told == SIGNALS - {signal}
+
+
+@pytest.mark.parametrize(
+    ("left", "timed"),
+    [
+        ("lexical", {"bot", "lexical", "hydrate"}),
+        ("response", {"bot", "embed", "index", "hydrate"}),
+        ("graph", {"bot", "graph", "hydrate"}),
+    ],
+)
+def test_one_signal_alone_finds_and_nothing_else_is_asked(people: TestClient, left: str, timed: set[str]) -> None:
+    body = {"question": DAUGHTER, "without": sorted(SIGNALS - {left})}
+    response = people.post("/bots/library/search", json=body)
+    found = response.json()
+    assert found["is_complete"] and found["hits"]
+    assert {signal for hit in found["hits"] for signal in hit["signals"]} == {left}
+    assert {part.split(";")[0] for part in response.headers["server-timing"].split(", ")} == timed
 
 
 def test_malformed_json_is_a_clear_error(fast: TestClient) -> None:

@@ -91,6 +91,18 @@ def test_judgements_of_both_usual_forms_and_only_those_good_enough(tmp_path: Pat
     assert read_judgements(trec) == {"q1": {"d1": 1}}
 
 
+def test_a_gain_is_counted_from_the_grade_that_gains_nothing(tmp_path: Path) -> None:
+    qrels = tmp_path / "qrels.tsv"
+    qrels.write_text("q1\tbad\t1\nq1\tfair\t2\nq1\texcellent\t4\n")
+    judgements = read_judgements(qrels, min_grade=2, zero_grade=1)
+    assert judgements == {"q1": {"fair": 1, "excellent": 3}}
+    values = per_question([Found("q1", ("bad", "fair", "excellent"), 1.0)], judgements, all_gold_at=2)
+    gained = 1 / math.log2(3) + 3 / math.log2(4)
+    assert values["nDCG@10"]["q1"] == pytest.approx(gained / (3 + 1 / math.log2(3)), abs=1e-4)
+    with pytest.raises(InvalidInputError, match="gains nothing"):
+        read_judgements(qrels, min_grade=1, zero_grade=1)
+
+
 @pytest.mark.parametrize("content", ["q1\td1\n" * 2, "h\th\th\nq1\td1\tgood\n", "", "h\th\th\nq1\td1\t0\n"])
 def test_judgements_that_make_no_sense_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "qrels.tsv").write_text(content)

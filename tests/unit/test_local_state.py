@@ -44,6 +44,12 @@ def test_a_model_that_was_built_before_the_first_start_is_no_obstacle(state: Sta
     state.prepare()
 
 
+def test_another_state_folder_within_it_is_no_obstacle(state: State) -> None:
+    State(state.root / "relevance").prepare()
+    state.prepare()
+    assert (state.root / "relevance" / "format").exists()
+
+
 # Something is wrong with it
 
 

@@ -86,6 +86,19 @@ def test_everything_found_is_ranked_once_from_best_to_worst(lists: dict[str, lis
     assert [found.score for found in ranked] == sorted((found.score for found in ranked), reverse=True)
 
 
+@settings(deadline=None)
+@given(lists=LISTS)
+def test_a_score_is_the_sum_of_its_parts_and_each_has_its_signal_and_rank(lists: dict[str, list[Candidate]]) -> None:
+    for found in fuse(lists):
+        assert sum(found.parts.values()) == pytest.approx(found.score)
+        holding = {name for name, candidates in lists.items() if found.passage_id in {c.passage_id for c in candidates}}
+        assert found.parts.keys() == found.signals.keys() == found.ranks.keys() == holding
+        for name, rank in found.ranks.items():
+            listed = [c.qa_id for c in lists[name]]
+            before = listed[: [c.passage_id for c in lists[name]].index(found.passage_id)]
+            assert rank == len({*before, found.qa_id})
+
+
 # One hit for each pair
 
 
@@ -97,6 +110,13 @@ def test_a_pair_is_one_hit_by_its_best_passage() -> None:
     ]
     hits = group_by_pair(ranked, {found.passage_id: found for found in (best, other, worse)})
     assert [(hit.evidence.text, hit.score) for hit in hits] == [("best", 1.0), ("other", 0.0)]
+
+
+def test_a_hit_keeps_the_parts_of_its_passage() -> None:
+    known = evidence("known")
+    found = Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 0.3, {"one": 7.0}, {"one": 0.3}, {"one": 4})
+    (hit,) = group_by_pair([found], {known.passage_id: known})
+    assert (hit.signals, hit.parts, hit.ranks) == ({"one": 7.0}, {"one": 0.3}, {"one": 4})
 
 
 def test_what_the_catalog_does_not_vouch_for_is_left_out() -> None:

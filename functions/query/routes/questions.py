@@ -13,11 +13,12 @@ from functions.query.models import (
     FeedbackIn,
     FilterIn,
     HitOut,
+    PartOut,
     SearchIn,
     SearchOut,
     SourceOut,
 )
-from functions.query.ranking import Hit
+from functions.query.ranking import SIGNALS, Hit
 from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
 from shared.domain import Evidence, Filter, Metadata
 from shared.telemetry import timed
@@ -30,11 +31,15 @@ def search(bot: SlugOf, services: ServicesOf, body: SearchIn, request: Request) 
     # The bot is found here: a dependency would have a thread of its own, and the change of threads takes time.
     with timed("query_seconds", operation="search"):
         found = services.retrieval.search(
-            bot_of(request, services, bot), body.question, top_k=body.top_k, matching=_filter(body.filters)
+            bot_of(request, services, bot),
+            body.question,
+            top_k=body.top_k,
+            matching=_filter(body.filters),
+            without=body.without,
         )
     timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
     answer = SearchOut(
-        hits=[_hit_out(rank, hit) for rank, hit in enumerate(found.hits, start=1)],
+        hits=[_hit_out(rank, hit, is_explained=body.explain) for rank, hit in enumerate(found.hits, start=1)],
         is_complete=found.is_complete,
         dropped=found.dropped,
     )
@@ -78,7 +83,7 @@ def _filter(body: FilterIn) -> Filter:
     return Filter(**frozen)
 
 
-def _hit_out(rank: int, hit: Hit) -> HitOut:
+def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:
     evidence = hit.evidence
     return HitOut(
         rank=rank,
@@ -92,7 +97,17 @@ def _hit_out(rank: int, hit: Hit) -> HitOut:
         source=source_out(evidence),
         metadata=metadata_out(evidence.pair.metadata),
         signals=dict(hit.signals),
+        parts=_parts_out(hit) if is_explained else None,
     )
+
+
+def _parts_out(hit: Hit) -> list[PartOut]:
+    parts = [
+        PartOut(signal=signal, score=hit.signals[signal], rank=hit.ranks[signal], added=hit.parts[signal])
+        for signal in SIGNALS
+        if signal in hit.parts
+    ]
+    return sorted(parts, key=lambda part: -part.added)
 
 
 def _citation_out(number: int, evidence: Evidence) -> CitationOut:

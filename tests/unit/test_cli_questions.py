@@ -1,0 +1,84 @@
+"""`lockstep search` and `lockstep evaluate` say what each signal is worth, over twins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from infra.cli import evaluate, questions
+from shared.errors import LockstepError
+from tests.api import client_of
+from tests.worlds import memory_world
+
+FAQ = "id,question,answer\nprice,What does it cost?,Nine euros.\nhours,When is it open?,From ten to six.\n"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The bodies of all searches, against a bot that has two pairs."""
+    bodies: list[dict[str, Any]] = []
+    with client_of(memory_world()) as client:
+        client.put("/bots/library/documents", params={"name": "faq.csv", "wait": True}, content=FAQ)
+        api = _api_of(client, bodies)
+        monkeypatch.setattr(questions, "Api", api)
+        monkeypatch.setattr(evaluate, "Api", api)
+        yield bodies
+
+
+def _api_of(client: TestClient, bodies: list[dict[str, Any]]) -> type:
+    class Api:
+        def __init__(self, *_: object) -> None: ...
+
+        def call(self, method: str, path: str, **arguments: Any) -> Any:
+            bodies.append(arguments["json"])
+            response = client.request(method, path, **arguments)
+            if response.status_code >= 400:
+                raise LockstepError(json.dumps(response.json()))
+            return response.json()
+
+    return Api
+
+
+def run(*arguments: str) -> str:
+    app = typer.Typer()
+    questions.add_to(app)
+    evaluate.add_to(app)
+    result = CliRunner().invoke(app, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_search_explains_its_scores(asked: list[dict[str, Any]]) -> None:
+    said = run("search", "library", "What does it cost?", "--explain", "--without", "graph", "--without", "response")
+    assert asked[0]["without"] == ["graph", "response"]
+    first = said.split("\n\n")[0].splitlines()
+    assert first[0].startswith("1. What does it cost?")
+    score = float(first[0].rsplit("(", 1)[1].rstrip(")"))
+    parts = [line.split() for line in first[3:]]
+    assert {part[1] for part in parts} == {"question:", "combined:", "lexical:"}
+    assert sum(float(part[0]) for part in parts) == pytest.approx(score, abs=2e-4)
+    assert "rank" not in run("search", "library", "What does it cost?")
+
+
+def test_a_signal_that_there_is_not_is_an_error_that_names_those_there_are(asked: list[dict[str, Any]]) -> None:
+    with pytest.raises(LockstepError, match="lexical"):
+        run("search", "library", "What does it cost?", "--without", "words")
+
+
+def test_an_evaluation_leaves_a_signal_out(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": "q", "text": "What does it cost?"}\n')
+    (tmp_path / "r.tsv").write_text("q\tprice\t4\nq\thours\t1\n")
+    files = ("--queries", str(tmp_path / "q.jsonl"), "--qrels", str(tmp_path / "r.tsv"))
+    graded = ("--min-grade", "2", "--zero-grade", "1")
+    report = json.loads(run("evaluate", *files, "--bot", "library", "--without", "lexical", *graded, "--json"))
+    assert [body["without"] for body in asked] == [["lexical"]]
+    assert report["measures"]["nDCG@10"]["mean"] == 1.0
