@@ -89,6 +89,15 @@ def question_terms(question: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(forms for word in asked for forms in _forms(word)))[:MAX_QUESTION_TERMS]
 
 
+def telling_words(text: str) -> frozenset[str]:
+    """Its words, as `words` has them, without the stop words of its language; empty if it has no others."""
+    folded = _fold(text)
+    found = _words(folded)
+    stop_words = STOP_WORDS[_language_of(folded, found) or "en"]
+    telling = [word for word in found if word not in stop_words]
+    return frozenset(part for word in telling for part in (_bigrams(word) if _IS_BIGRAMS.match(word) else (word,)))
+
+
 def terms_of_passage(question: str, text: str) -> Terms:
     """The terms of a pair's question and of one passage of its response."""
     positions: dict[str, list[int]] = {}

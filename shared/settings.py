@@ -63,6 +63,9 @@ class Settings(BaseModel):
     llm_sections: int = Field(
         default=0, ge=0, description="of how many sections of prose of a document an LLM writes questions; 0: none"
     )
+    llm_condense_seconds: float = Field(
+        default=0.0, ge=0, description="how long an LLM may take to condense a long question; 0: it is not asked"
+    )
 
     webhook_url: str | None = Field(
         default=None, description="https://…: is told of documents that went live, were rejected or failed"

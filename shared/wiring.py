@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.domain import Bot
     from shared.embedders import Embedders
     from shared.ledger import DeletionLedger
-    from shared.ports import Embedder, Hints, Notifier, ObjectStore, PairWriter, VectorIndex
+    from shared.ports import Embedder, Hints, Notifier, ObjectStore, PairWriter, QuestionCondenser, VectorIndex
     from shared.postgres import PostgresClient
 
 
@@ -209,6 +209,22 @@ def pair_writer() -> PairWriter | None:
         api_key=chosen.llm_api_key.get_secret_value() if chosen.llm_api_key else "none",
         model=chosen.llm_model,
         timeout_seconds=chosen.llm_timeout_seconds,
+    )
+
+
+@Once
+def question_condenser() -> QuestionCondenser | None:
+    """The LLM that condenses long questions, if the settings want one."""
+    chosen = settings()
+    if not (chosen.llm_base_url and chosen.llm_condense_seconds):
+        return None
+    from shared.chat import ChatQuestionCondenser
+
+    return ChatQuestionCondenser(
+        base_url=chosen.llm_base_url,
+        api_key=chosen.llm_api_key.get_secret_value() if chosen.llm_api_key else "none",
+        model=chosen.llm_model,
+        timeout_seconds=chosen.llm_condense_seconds,
     )
 
 

@@ -7,12 +7,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
-from functions.ingest.sentences import sentence_ends
 from shared.aliases import with_aliases
 from shared.analysis import terms_of_passage
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
 from shared.rows import make_row, related_nodes_of, text_hash_of
+from shared.sentences import sentence_ends
 
 
 def _ends_of(border: str) -> Callable[[str, int, int], Iterator[int]]:

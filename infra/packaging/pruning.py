@@ -32,9 +32,13 @@ NEVER_OPENED = (
     *(f"onnxruntime/{part}" for part in ("backend", "datasets", "quantization", "tools", "transformers")),
     "onnxruntime/ThirdPartyNotices.txt",
     *(f"numpy/{part}" for part in ("distutils", "f2py", "fft", "ma", "polynomial", "random", "testing")),
+    *(f"numpy/{part}" for part in ("_pyinstaller", "core", "ctypeslib", "doc")),
     *(f"numpy/_core/{part}" for part in ("lib", "_simd.*", "*_tests.*")),
     *(f"grpc/{part}" for part in ("beta", "framework")),
     "pymilvus/bulk_writer",
+    "botocore/cacert.pem",  # certifi's is taken where that is installed
+    "botocore/data/*/*/examples-1.json",
+    "dateutil/zoneinfo",  # pg8000 uses the parser alone
     # The logger is all that is used.
     *(f"aws_lambda_powertools/{part}" for part in ("event_handler", *(f"utilities/{it}" for it in _OTHER_UTILITIES))),
     # python-docx needs etree alone, and its templates for new documents not at all.

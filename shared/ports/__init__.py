@@ -5,7 +5,7 @@ from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
 from shared.ports.graph import GraphCatalog
 from shared.ports.index import VectorIndex
 from shared.ports.messages import Hints, Notifier
-from shared.ports.models import AnswerWriter, Embedder, PairWriter, WrittenAnswer, WrittenPair
+from shared.ports.models import AnswerWriter, Embedder, PairWriter, QuestionCondenser, WrittenAnswer, WrittenPair
 from shared.ports.objects import ObjectStore, PresignedUpload
 from shared.ports.reading import OperationsCatalog, ReadingCatalog
 
@@ -24,6 +24,7 @@ __all__ = [
     "OperationsCatalog",
     "PairWriter",
     "PresignedUpload",
+    "QuestionCondenser",
     "ReadingCatalog",
     "Registry",
     "VectorIndex",

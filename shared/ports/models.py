@@ -64,6 +64,14 @@ class WrittenPair:
     answer: str
 
 
+class QuestionCondenser(Protocol):
+    """Says in one sentence what a long question asks. What it says is not checked here."""
+
+    def condense(self, question: str) -> str:
+        """Never empty. Raises StoreUnavailableError if it cannot be reached, is too late or says nothing readable."""
+        ...
+
+
 class PairWriter(Protocol):
     """Writes questions with their answers from a text. What it says is not checked here."""
 

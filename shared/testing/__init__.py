@@ -4,10 +4,17 @@ from shared.testing.catalog import InMemoryCatalog
 from shared.testing.embedder import HashingEmbedder
 from shared.testing.index import InMemoryVectorIndex
 from shared.testing.objects import InMemoryObjectStore
-from shared.testing.small import FixedPairWriter, FixedWriter, RecordingHints, RecordingNotifier
+from shared.testing.small import (
+    FixedPairWriter,
+    FixedQuestionCondenser,
+    FixedWriter,
+    RecordingHints,
+    RecordingNotifier,
+)
 
 __all__ = [
     "FixedPairWriter",
+    "FixedQuestionCondenser",
     "FixedWriter",
     "HashingEmbedder",
     "InMemoryCatalog",

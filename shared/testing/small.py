@@ -41,6 +41,17 @@ class FixedWriter:
         return WrittenAnswer(f"{evidence[0].text} [1]", (1,))
 
 
+class FixedQuestionCondenser:
+    """The port `QuestionCondenser`: keeps the last sentence. Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def condense(self, question: str) -> str:
+        self.read.append(question)
+        return question.rpartition(". ")[2] or question
+
+
 class FixedPairWriter:
     """The port `PairWriter`: asks what the text says, with the text as the answer. Remembers what it was given."""
 

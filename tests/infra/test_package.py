@@ -63,6 +63,12 @@ def test_a_workbook_can_be_written_in_the_package_of_backup(package: Package, tm
     assert (tmp_path / "export.xlsx").stat().st_size > 0
 
 
+def test_data_beside_the_code_is_in_it(package: Package) -> None:
+    data = [path.relative_to(ROOT) for path in (ROOT / "functions").rglob("*.toml")]
+    assert data
+    assert [path for path in data if not (package.folder / path.parts[1] / path).is_file()] == []
+
+
 def test_what_is_missing_is_noticed(package: Package) -> None:
     assert set(import_failures(package, "sync", {("json", ""), ("mangum", "Mangum"), ("shared.rows", "nothing")})) == {
         "mangum:Mangum",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ingest.sentences import sentence_ends
+from shared.sentences import sentence_ends
 
 
 def sentences(text: str) -> list[str]:
