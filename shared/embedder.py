@@ -169,6 +169,7 @@ def _model_of(record: Mapping[str, Any], folder: Path) -> EmbedderModel:
             window=record["window"],
             query_prefix=record["query_prefix"],
             passage_prefix=record["passage_prefix"],
+            languages=tuple(record.get("languages", ())),
         )
     except KeyError as exc:
         raise ConfigurationError(f"{folder / 'model.json'} lacks {exc}: {REMEDY}.") from exc

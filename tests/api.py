@@ -52,6 +52,7 @@ def services_of(world: World, **changes: str) -> Services:
         hints=world.hints,
         index=world.index,
         graph=world.graph,
+        condenser=lambda: None,
         bucket=lambda: world.objects,
         embedders=world.embedders(),
         deletions=world.deletions,

@@ -82,6 +82,7 @@ def _services() -> Services:
         hints=wiring.hints(),
         index=wiring.index(),
         graph=wiring.graph(),
+        condenser=wiring.question_condenser,
         bucket=wiring.bucket,
         embedders=wiring.embedders(),
         deletions=wiring.deletions(),

@@ -1,4 +1,4 @@
-"""From candidates to an order: reciprocal rank fusion, one hit per pair."""
+"""From candidates to an order: the scores of all searches together, one hit per pair."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 from uuid import UUID
 
-from shared.domain import Candidate, Evidence
+from shared.domain import VECTOR_FIELDS, Candidate, Evidence
 
-# Cormack, Clarke and Büttcher (2009), Reciprocal Rank Fusion: 60 is theirs, and little depends on it.
-RRF_CONSTANT = 60
 Signal = Literal["question", "response", "combined", "lexical", "graph"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 LEXICAL: Signal = "lexical"
 GRAPH: Signal = "graph"
-GRAPH_CONSTANT = 10  # measured: with 60, what a question leads to in two steps drowns in what resembles it
-WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, LEXICAL: 1.0, GRAPH: 0.5}
+GRAPH_CONSTANT = 10  # how slowly what a walker visits less counts for less
+DEPTH = (
+    100  # candidates of a list that count by how far they are above the last of these; further down, ranks alone tell
+)
+TAIL = 0.02  # what a rank alone counts at most
+WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,22 @@ class Hit:
     ranks: Mapping[str, int] = field(default_factory=dict)
 
 
+def weights_for(trust: float) -> Mapping[str, float]:
+    """The weights where the embedder is trusted so far, from 0 to 1."""
+    return {name: weight * (trust if name in VECTOR_FIELDS else 1.0) for name, weight in WEIGHTS.items()}
+
+
 def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:
-    """All candidates, best first. A pair counts once per list, by its best passage, so that long answers do not crowd."""
+    """All candidates, best first: what each search adds is its weight times how its score compares with those of the others.
+
+    Scores, scaled from 0 to 1 in each list, tell more than ranks: how far the first is ahead says how sure the search is
+    (Bruch, Gai and Ingber, 2023, An analysis of fusion functions for hybrid retrieval).
+    """
     found: dict[int, _Fused] = {}  # by the id as a number, whose hash is many times cheaper
     for name, candidates in lists.items():
         passages = _first_of_each(candidates)
         ranks = _ranks(passages)
-        shares = _by_visits(passages) if name == GRAPH else [1 / (RRF_CONSTANT + rank) for rank in ranks]
+        shares = _by_visits(passages) if name == GRAPH else _by_scores(passages, ranks, _low(name, passages))
         for candidate, rank, share in zip(passages, ranks, shares, strict=True):
             fused = found.setdefault(candidate.passage_id.int, _Fused(candidate))
             part = weights[name] * share
@@ -87,15 +98,28 @@ def _ranks(candidates: Iterable[Candidate]) -> list[int]:
     return ranks
 
 
+def _low(name: str, candidates: Sequence[Candidate]) -> float:
+    """The score of what has nothing to do with the question: what has none of its words, or stands further down a long list."""
+    return 0.0 if name == LEXICAL or len(candidates) < DEPTH else candidates[DEPTH - 1].score
+
+
+def _by_scores(candidates: Sequence[Candidate], ranks: Sequence[int], low: float) -> Iterator[float]:
+    """How far each is above `low`, of how far the best is; and a little by rank, which orders those that are below."""
+    high = candidates[0].score if candidates else low
+    for candidate, rank in zip(candidates, ranks, strict=True):
+        above = (candidate.score - low) / (high - low) if high > low else 1.0
+        yield (1 - TAIL) * min(1.0, max(0.0, above)) + TAIL / rank
+
+
 def _by_visits(candidates: Collection[Candidate]) -> Iterator[float]:
-    """As by rank, but the rank is the number of pairs that a walker visits as often, rarer ones counted in proportion.
+    """By rank, which is the number of pairs that a walker visits as often, rarer ones counted in proportion; the first is 1.
 
     Ten pairs that bear one name share a rank, whatever their order; and a walk says more of its first few than of the rest.
     """
     visits = {candidate.qa_id.int: max(candidate.score, 1e-12) for candidate in candidates}
     for candidate in candidates:
         rank = sum(min(1.0, score / visits[candidate.qa_id.int]) for score in visits.values())
-        yield 1 / (GRAPH_CONSTANT + rank)
+        yield GRAPH_CONSTANT / (GRAPH_CONSTANT - 1 + rank)
 
 
 def _first_of_each(candidates: Iterable[Candidate]) -> list[Candidate]:

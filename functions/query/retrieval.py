@@ -11,18 +11,21 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from functions.query.condensing import condense_with
 from functions.query.graph import Walker
-from functions.query.ranking import GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair
+from functions.query.ranking import DEPTH, GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair, weights_for
+from functions.query.trust import trust_in
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
-from shared.ports import GraphCatalog, ReadingCatalog, VectorIndex
+from shared.ports import GraphCatalog, QuestionCondenser, ReadingCatalog, VectorIndex
 from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
     from shared.domain import Vector
+    from shared.ports import Embedder
 
-FIRST_LIMIT = 50  # candidates per search
+FIRST_LIMIT = DEPTH  # candidates per search
 CANDIDATES_PER_HIT = 5
 LIMIT_GROWTH = 4
 MAX_ROUNDS = 3
@@ -56,17 +59,43 @@ class _Clock:
         self.milliseconds[part] = self.milliseconds.get(part, 0.0) + spent
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question on its way: what is searched for, within what, and how much each signal counts."""
+
+    bot: Bot
+    text: str
+    named: Sequence[Bearer]  # by names in the question
+    matching: Filter
+    passage_ids: Sequence[UUID] | None
+    without: Collection[str]
+    weights: Mapping[str, float]
+    clock: _Clock
+
+    @property
+    def fields(self) -> list[str]:
+        """The vector fields that are searched."""
+        return [name for name in VECTOR_FIELDS if name not in self.without]
+
+
 class Retrieval:
     """Searches a bot. Safe for threads."""
 
     def __init__(
-        self, *, reading: ReadingCatalog, index: VectorIndex, embedders: Embedders, graph: GraphCatalog
+        self,
+        *,
+        reading: ReadingCatalog,
+        index: VectorIndex,
+        embedders: Embedders,
+        graph: GraphCatalog,
+        condenser: QuestionCondenser | None = None,
     ) -> None:
         self._reading = reading
         self._graph = graph
         self._walker = Walker(graph)
         self._index = index
         self._embedders = embedders
+        self._condenser = condenser
         self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
 
     def search(
@@ -81,19 +110,15 @@ class Retrieval:
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
             return SearchResult([], True, 0, clock.milliseconds)
-        named: list[Bearer] = []
-        if GRAPH not in without:
-            with clock.measure("graph"):
-                named = self._walker.names_in(bot, question)
-                question = self._walker.with_own_names(bot, question, named)
+        asked = self._understand(bot, question, matching, passage_ids, without, clock)
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
-            lists = self._propose(bot, question, limit, matching, passage_ids, without, clock)
+            lists = self._propose(asked, limit)
             if GRAPH not in without:
                 with clock.measure("graph"):
-                    lists[GRAPH] = self._connected(bot, lists, named)
-            result = self._decide(bot, question, lists, limit, top_k, matching, without, clock)
-            if set(VECTOR_FIELDS) - set(without) - lists.keys():
+                    lists[GRAPH] = self._connected(asked, lists)
+            result = self._decide(asked, lists, limit, top_k)
+            if set(asked.fields) - lists.keys():
                 return replace(result, is_complete=False)
             may_have_more = any(len(candidates) >= limit for candidates in lists.values())
             if len(result.hits) == top_k or not may_have_more:
@@ -102,6 +127,31 @@ class Retrieval:
                 break
             limit = min(MAX_LIMIT, limit * LIMIT_GROWTH)
         return replace(result, is_complete=False)
+
+    def _understand(
+        self,
+        bot: Bot,
+        question: str,
+        matching: Filter,
+        passage_ids: Sequence[UUID] | None,
+        without: Collection[str],
+        clock: _Clock,
+    ) -> _Asked:
+        """What to search for: the question without its story, and with each alias replaced by the name of what bears it."""
+        named: list[Bearer] = []
+        if GRAPH not in without:
+            with clock.measure("graph"):
+                named = self._walker.names_in(bot, question)
+        text = condense_with(self._condenser, question, names={bearer.name.key for bearer in named}).text
+        if named:
+            with clock.measure("graph"):
+                text = self._walker.with_own_names(bot, text, named)
+        is_embedded = set(VECTOR_FIELDS) - set(without)
+        trust = trust_in(self._embedder_of(bot), text) if is_embedded else 1.0
+        return _Asked(bot, text, named, matching, passage_ids, without, weights_for(trust), clock)
+
+    def _embedder_of(self, bot: Bot) -> Embedder:
+        return self._embedders.of(bot.collection)
 
     def _with_corrections(self, bot: Bot, matching: Filter) -> Filter:
         """Who asks for a document means its pairs as they are corrected."""
@@ -119,105 +169,80 @@ class Retrieval:
             found = self._reading.matching_passages(bot, matching, MATCHING_PASSAGES + 1)
         return found if len(found) <= MATCHING_PASSAGES else None
 
-    def _propose(
-        self,
-        bot: Bot,
-        question: str,
-        limit: int,
-        matching: Filter,
-        passage_ids: Sequence[UUID] | None,
-        without: Collection[str],
-        clock: _Clock,
-    ) -> dict[str, list[Candidate]]:
+    def _propose(self, asked: _Asked, limit: int) -> dict[str, list[Candidate]]:
         def lexical() -> list[Candidate]:
-            with clock.measure("lexical"):
-                return self._reading.lexical_search(bot, question, limit=limit, matching=matching)
+            with asked.clock.measure("lexical"):
+                return self._reading.lexical_search(asked.bot, asked.text, limit=limit, matching=asked.matching)
 
-        by_words = None if LEXICAL in without else self._lexical.submit(lexical)
+        by_words = None if LEXICAL in asked.without else self._lexical.submit(lexical)
         lists: dict[str, list[Candidate]] = {}
-        if fields := [name for name in VECTOR_FIELDS if name not in without]:
-            with clock.measure("embed"):
-                vector = self._embedders.of(bot.collection).embed_query(question)
-            with clock.measure("index"):
-                lists = self._nearest(bot, vector, fields, limit, matching, passage_ids)
+        if asked.fields:
+            with asked.clock.measure("embed"):
+                vector = self._embedder_of(asked.bot).embed_query(asked.text)
+            with asked.clock.measure("index"):
+                lists = self._nearest(asked, vector, limit)
         return lists | {LEXICAL: by_words.result()} if by_words else lists
 
-    def _connected(self, bot: Bot, lists: Mapping[str, list[Candidate]], named: Sequence[Bearer]) -> list[Candidate]:
+    def _connected(self, asked: _Asked, lists: Mapping[str, list[Candidate]]) -> list[Candidate]:
         """What the best of these candidates, and the names in the question, lead to."""
         best: dict[UUID, Ranked] = {}
-        for candidate in fuse(lists):
+        for candidate in fuse(lists, asked.weights):
             best.setdefault(candidate.qa_id, candidate)
         hits = {qa_id: found.score for qa_id, found in islice(best.items(), WALKED_FROM)}
-        walk = self._walker.walk(bot, hits, named)
+        walk = self._walker.walk(asked.bot, hits, asked.named)
         reached = walk.best(WALKED_TO)
         known = [Candidate(best[q].passage_id, q, best[q].document_id, walk.scores[q]) for q in reached if q in best]
         others = [qa_id for qa_id in reached if qa_id not in best]
-        passages = self._graph.first_passages(bot, others) if others else []
+        passages = self._graph.first_passages(asked.bot, others) if others else []
         new = [Candidate(p.passage_id, p.own_qa_id, p.document_id, walk.scores[p.qa_id]) for p in passages]
         return sorted([*known, *new], key=lambda candidate: (-candidate.score, candidate.qa_id, candidate.passage_id))
 
-    def _nearest(
-        self,
-        bot: Bot,
-        vector: Vector,
-        fields: Sequence[str],
-        limit: int,
-        matching: Filter,
-        passage_ids: Sequence[UUID] | None,
-    ) -> dict[str, list[Candidate]]:
+    def _nearest(self, asked: _Asked, vector: Vector, limit: int) -> dict[str, list[Candidate]]:
+        bot = asked.bot
         try:
             return self._index.search(
                 bot.collection,
                 bot.bot_id,
                 vector,
-                fields=fields,
+                fields=asked.fields,
                 limit=limit,
-                matching=matching,
-                passage_ids=passage_ids,
+                matching=asked.matching,
+                passage_ids=asked.passage_ids,
             )
         except CollectionMissingError:
             # Until sync has rebuilt it, words find what they can.
             logger().warning("the collection is missing: searching by words alone", bot=bot.slug)
             return {}
 
-    def _decide(
-        self,
-        bot: Bot,
-        question: str,
-        lists: Mapping[str, list[Candidate]],
-        limit: int,
-        top_k: int,
-        matching: Filter,
-        without: Collection[str],
-        clock: _Clock,
-    ) -> SearchResult:
-        ranked = fuse(lists)
-        looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-        stale = self._superseded(bot, looked_at, evidence)
+    def _decide(self, asked: _Asked, lists: Mapping[str, list[Candidate]], limit: int, top_k: int) -> SearchResult:
+        ranked = fuse(lists, asked.weights)
+        looked_at, evidence = self._hydrate(asked, ranked, top_k)
+        stale = self._superseded(asked.bot, looked_at, evidence)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
-            narrowed = replace(matching, document_id=tuple(sorted(stale)))
-            again = self._propose(bot, question, limit, narrowed, None, without, clock)
-            ranked = fuse({name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()})
-            looked_at, evidence = self._hydrate(bot, ranked, top_k, matching, clock)
-            stale = self._superseded(bot, looked_at, evidence)  # once is enough: say that it was not
+            narrowed = replace(asked.matching, document_id=tuple(sorted(stale)))
+            again = self._propose(replace(asked, matching=narrowed, passage_ids=None), limit)
+            merged = {name: [*again.get(name, ()), *candidates] for name, candidates in lists.items()}
+            ranked = fuse({name: sorted(both, key=_by_score) for name, both in merged.items()}, asked.weights)
+            looked_at, evidence = self._hydrate(asked, ranked, top_k)
+            stale = self._superseded(asked.bot, looked_at, evidence)  # once is enough: say that it was not
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
         count("dropped_candidates", dropped)
-        return SearchResult(group_by_pair(ranked, evidence)[:top_k], not stale, dropped, clock.milliseconds)
+        return SearchResult(group_by_pair(ranked, evidence)[:top_k], not stale, dropped, asked.clock.milliseconds)
 
     def _hydrate(
-        self, bot: Bot, ranked: Sequence[Ranked], top_k: int, matching: Filter, clock: _Clock
+        self, asked: _Asked, ranked: Sequence[Ranked], top_k: int
     ) -> tuple[Sequence[Ranked], dict[UUID, Evidence]]:
         """What was looked at, and what one statement vouched for of it."""
         looked_at = ranked[: self._depth(top_k)]
-        with clock.measure("hydrate"):
-            evidence = self._vouched_for(bot, looked_at, matching)
+        with asked.clock.measure("hydrate"):
+            evidence = self._vouched_for(asked, looked_at)
             if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(looked_at):
                 looked_at = ranked
-                evidence = self._vouched_for(bot, looked_at, matching)
+                evidence = self._vouched_for(asked, looked_at)
         return looked_at, evidence
 
-    def _vouched_for(self, bot: Bot, candidates: Sequence[Ranked], matching: Filter) -> dict[UUID, Evidence]:
-        return self._reading.hydrate(bot, [candidate.passage_id for candidate in candidates], matching)
+    def _vouched_for(self, asked: _Asked, candidates: Sequence[Ranked]) -> dict[UUID, Evidence]:
+        return self._reading.hydrate(asked.bot, [candidate.passage_id for candidate in candidates], asked.matching)
 
     @staticmethod
     def _depth(top_k: int) -> int:
@@ -233,3 +258,7 @@ class Retrieval:
         seen = {found.pair.qa_id for found in evidence.values()}
         lost = {candidate.passage_id: candidate.qa_id for candidate in looked_at if candidate.qa_id not in seen}
         return self._reading.superseded(bot, lost) if lost else set()
+
+
+def _by_score(candidate: Candidate) -> float:
+    return -candidate.score

@@ -27,6 +27,7 @@ from shared.ports import (
     GraphCatalog,
     Hints,
     ObjectStore,
+    QuestionCondenser,
     ReadingCatalog,
     Registry,
     VectorIndex,
@@ -50,6 +51,7 @@ class Services:
     hints: Hints
     index: VectorIndex
     graph: GraphCatalog
+    condenser: Callable[[], QuestionCondenser | None]
     bucket: Callable[[], ObjectStore]
     embedders: Embedders
     deletions: DeletionCatalog
@@ -63,7 +65,13 @@ class Services:
 
     @cached_property
     def retrieval(self) -> Retrieval:
-        return Retrieval(reading=self.reading, index=self.index, embedders=self.embedders, graph=self.graph)
+        return Retrieval(
+            reading=self.reading,
+            index=self.index,
+            embedders=self.embedders,
+            graph=self.graph,
+            condenser=self.condenser(),
+        )
 
     @cached_property
     def explorer(self) -> Explorer:

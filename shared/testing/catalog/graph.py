@@ -32,9 +32,13 @@ class InMemoryGraph:
     def __init__(self, state: CatalogState) -> None:
         self._state = state
 
+    def _rows(self, bot: Bot) -> BotRows:
+        """Of a bot that is gone, none."""
+        return self._state.bots.get(bot.bot_id) or BotRows(bot)
+
     @atomic
     def link(self, bot: Bot, *, limit: int, document_ids: Sequence[UUID] | None = None) -> int:
-        rows = self._state.rows(bot)
+        rows = self._rows(bot)
         wanted = (r for r in rows.passages.values() if document_ids is None or r.document_id in document_ids)
         chosen = set(islice(dict.fromkeys(_content(r) for r in wanted if _content(r) not in rows.linked), limit))
         rows.linked |= chosen
@@ -42,13 +46,13 @@ class InMemoryGraph:
 
     @atomic
     def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
-        graph = _graph(self._state.rows(bot))
+        graph = _graph(self._rows(bot))
         found = (graph.bearers[key] for key in name_keys if graph.leads_somewhere(key, limits))
         return _unique(Bearer(qa_id, name) for named in found for (qa_id, _), name in named.items())
 
     @atomic
     def names_of(self, bot: Bot, qa_ids: Collection[UUID], limits: GraphLimits) -> list[Bearer]:
-        named = _graph(self._state.rows(bot)).bearers.values()
+        named = _graph(self._rows(bot)).bearers.values()
         found = _unique(Bearer(q, name) for bearers in named for (q, _), name in bearers.items() if q in qa_ids)
         return found[: limits.edges]
 
@@ -56,7 +60,7 @@ class InMemoryGraph:
     def look_around(
         self, bot: Bot, qa_ids: Collection[UUID], known: Collection[str], limits: GraphLimits
     ) -> Neighbourhood:
-        rows = self._state.rows(bot)
+        rows = self._rows(bot)
         graph, found = _graph(rows), Neighbourhood()
         ends = {key: {**dict.fromkeys(graph.mentioners.get(key, ())), **named} for key, named in graph.bearers.items()}
         touched = sorted(key for key, pairs in ends.items() if {q for q, _ in pairs} & set(qa_ids) and key not in known)
@@ -70,7 +74,7 @@ class InMemoryGraph:
 
     @atomic
     def first_passages(self, bot: Bot, qa_ids: Collection[UUID]) -> list[FirstPassage]:
-        rows = self._state.rows(bot)
+        rows = self._rows(bot)
         found: list[FirstPassage] = []
         for row in live_passages(rows):
             corrects = rows.documents[row.document_id].corrects
@@ -84,7 +88,7 @@ class InMemoryGraph:
     def edges_between(
         self, bot: Bot, contents: Mapping[UUID, int], name_keys: Collection[str], limits: GraphLimits
     ) -> list[Edge]:
-        rows = self._state.rows(bot)
+        rows = self._rows(bot)
         graph, among = _graph(rows), set(contents.items())
         edges: list[Edge] = [
             e
