@@ -8,13 +8,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from functions.query.filters import FilterIn
 from functions.query.ranking import SIGNALS, Signal
 from functions.query.values import (
     AnswerText,
     Comment,
     Json,
     Label,
-    Labels,
     Moment,
     Question,
     Text,
@@ -216,26 +216,6 @@ class PairOut(Model):
 
 
 # Questions
-
-
-class FilterIn(Model):
-    """Within a field any value will do; of `tags`, all must be there; fields hold together."""
-
-    category: Labels | None = None
-    subcategory: Labels | None = None
-    source: Labels | None = None
-    source_type: Labels | None = None
-    author: Labels | None = None
-    language: Labels | None = None
-    difficulty: Labels | None = None
-    external_id: Labels | None = None
-    document_id: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    tags: Labels | None = None
-    published_from: Moment | None = None
-    published_to: Moment | None = None
-    metadata: Annotated[dict[Label, Any], Field(min_length=1, max_length=20), AfterValidator(holdable)] | None = Field(
-        default=None, description="fields of the record itself that must be there with these values"
-    )
 
 
 def _some_left(without: list[Signal]) -> list[Signal]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain import Candidate, Filter, QueryLog
+from shared.domain import Candidate, Fields, Filter, QueryLog
 from shared.errors import NotFoundError
 from shared.ports import VectorIndex
 from tests.worlds import World
@@ -28,6 +28,7 @@ RECORDS = "\n".join(
             "date": "2024-03-01",
             "shelf": {"row": 3},
             "copies": 2,
+            "colours": ["red", "blue"],
         },
         {
             "id": "b",
@@ -38,6 +39,7 @@ RECORDS = "\n".join(
             "language": "en",
             "date": "2020-01-01",
             "copies": 2.5,
+            "colours": "red",
         },
         {
             "id": "c",
@@ -97,10 +99,55 @@ def found(world: World, matching: Filter, question: str = "How is it treated or 
         (Filter(category=('" or bot_id != "',)), set()),
         (Filter(author=("'; drop table bots; --",)), set()),
         (Filter(document_id=(uuid4(),)), set()),
+        (Filter(metadata={"colours": "red"}), {"a", "b"}),
+        (Filter(metadata={"colours": ["blue", "green"]}), {"a"}),
+        (Filter(metadata={"colours": ["red"], "copies": [2.5, 7]}), {"b"}),
+        (Filter(metadata={"copies": []}), set()),
+        (Filter(metadata={"copies": "2"}), set()),
+        (Filter(metadata={"nobody": "has it"}), set()),
+        (Filter(metadata=dict.fromkeys("klmnopqrst", 1)), set()),
+        (Filter(metadata={"copies": list(range(100)), "colours": [*"abcdefgh", "red"], "shelf": {"row": 3}}), {"a"}),
+        (Filter(must_not=Fields(category=("kidney",))), {"b"}),
+        (Filter(must_not=Fields(category=("hormones", "lungs"), language=("tr",))), {"a"}),
+        (Filter(must_not=Fields(author=("nobody",))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(tags=("50% off",))), {"b", "c"}),
+        (Filter(must_not=Fields(tags=("50-off",))), {"a", "b", "c"}),  # which the index could not tell apart
+        (Filter(must_not=Fields(tags=("50% off", "treatment"))), {"c"}),
+        (Filter(must_not=Fields(external_id=("a", "c"))), {"b"}),
+        (Filter(must_not=Fields(published_from=datetime(2022, 1, 1, tzinfo=UTC))), {"b", "c"}),
+        (Filter(must_not=Fields(published_to=datetime(2020, 1, 1, tzinfo=UTC))), {"a", "c"}),
+        (Filter(must_not=Fields(published_to=datetime(2019, 12, 31, 23, 59, 59, 999_999, UTC))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(published_from=datetime(2020, 1, 1, 0, 0, 0, 1, UTC))), {"b", "c"}),
+        (
+            Filter(
+                must_not=Fields(
+                    published_from=datetime(2020, 1, 1, tzinfo=UTC), published_to=datetime(2024, 2, 1, tzinfo=UTC)
+                )
+            ),
+            {"a", "c"},
+        ),
+        (Filter(must_not=Fields(metadata={"copies": 2, "nobody": 1})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"colours": ["blue", "green"]})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"shelf": {"row": 3}})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"nobody": "has it"})), {"a", "b", "c"}),
+        (Filter(must_not=Fields(document_id=(uuid4(),))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(category=('" or bot_id != "',), author=("'; drop table bots; --",))), {"a", "b", "c"}),
+        (Filter(must_not=Fields()), {"a", "b", "c"}),
+        (Filter(category=("kidney",), must_not=Fields(language=("tr",))), {"a"}),
+        (Filter(category=("kidney",), must_not=Fields(category=("kidney",))), set()),
+        (Filter(should=Fields(category=("nowhere",), metadata={"nobody": 1})), {"a", "b", "c"}),
     ],
 )
 def test_filters_hold_exactly(library: World, matching: Filter, expected: set[str]) -> None:
     assert found(library, matching) == expected
+
+
+def test_what_matches_is_listed_and_proposed_by_words_alike(library: World) -> None:
+    matching = Filter(metadata={"colours": "red"}, must_not=Fields(metadata={"copies": 2}))
+    listed = library.reading.matching_passages(library.bot, matching, 10)
+    by_words = library.reading.lexical_search(library.bot, "treated done", limit=10, matching=matching)
+    assert len(listed) == 1
+    assert [candidate.passage_id for candidate in by_words] == listed
 
 
 def test_a_filter_on_the_document_finds_its_pairs(library: World) -> None:
@@ -108,12 +155,14 @@ def test_a_filter_on_the_document_finds_its_pairs(library: World) -> None:
     status = library.status("records.jsonl")
     assert status is not None
     assert found(library, Filter(document_id=(status.document_id,))) == {"a", "b", "c"}
+    left = found(library, Filter(must_not=Fields(document_id=(status.document_id,))))
+    assert left and not left & {"a", "b", "c"}
 
 
 def test_records_keep_their_own_fields_as_metadata(library: World) -> None:
     (hit, *_) = library.search("dialysis done", matching=Filter(external_id=("a",))).hits
     metadata = hit.evidence.pair.metadata
-    assert metadata.extra == {"shelf": {"row": 3}, "copies": 2}
+    assert metadata.extra == {"shelf": {"row": 3}, "copies": 2, "colours": ["red", "blue"]}
     assert metadata.tags == ("treatment", "50% off")
     assert metadata.published_at == datetime(2024, 3, 1, tzinfo=UTC)
 

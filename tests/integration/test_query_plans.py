@@ -19,7 +19,7 @@ from shared import postgres
 from shared.analysis import ANALYSIS_VERSION
 from shared.catalog.mapping import filter_parameters
 from shared.catalog.registry import PostgresRegistry
-from shared.domain import Bot, BotSettings, EmbedderModel, Filter
+from shared.domain import Bot, BotSettings, EmbedderModel, Fields, Filter
 from shared.postgres import PostgresClient, Transaction
 from tests.conftest import TEMPLATE
 
@@ -190,7 +190,13 @@ def parameters(bot: Bot) -> dict[str, Any]:
 
     document_id, now = known_id(bot, "d", 7), datetime.now(UTC)
     rows = json.dumps([{"passage_id": str(uuid4()), "qa_id": str(uuid4()), "since_generation": 1, "content_hash": "h"}])
-    wanted = Filter(category=("category 3",), tags=("tag1",), published_from=now, metadata={"shelf": 3})
+    wanted = Filter(
+        category=("category 3",),
+        tags=("tag1",),
+        published_from=now,
+        metadata={"shelf": 3, "n": [*"abcdefgh"], "m": [*"abcdefgh"]},
+        must_not=Fields(category=("category 4",), tags=("tag2",), metadata={"shelf": [4, 5]}),
+    )
     values: dict[str, Any] = {
         **filter_parameters(wanted),
         "bot_id": bot.bot_id,

@@ -11,7 +11,6 @@ from functions.query.models import (
     AskIn,
     CitationOut,
     FeedbackIn,
-    FilterIn,
     HitOut,
     PartOut,
     SearchIn,
@@ -20,7 +19,7 @@ from functions.query.models import (
 )
 from functions.query.ranking import SIGNALS, Hit
 from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
-from shared.domain import Evidence, Filter, Metadata
+from shared.domain import Evidence, Metadata
 from shared.telemetry import timed
 
 router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
@@ -34,7 +33,7 @@ def search(bot: SlugOf, services: ServicesOf, body: SearchIn, request: Request) 
             bot_of(request, services, bot),
             body.question,
             top_k=body.top_k,
-            matching=_filter(body.filters),
+            matching=body.filters.filter(),
             without=body.without,
         )
     timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
@@ -58,7 +57,7 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
             bot,
             body.question,
             top_k=body.top_k,
-            matching=_filter(body.filters),
+            matching=body.filters.filter(),
             user_id=body.user_id,
             session_id=body.session_id,
         )
@@ -75,12 +74,6 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
 def give_feedback(bot: BotOf, services: ServicesOf, body: FeedbackIn) -> None:
     value = {"up": 1, "down": -1, "none": 0}[body.feedback]
     services.reading.add_feedback(bot, body.query_id, value, body.comment)
-
-
-def _filter(body: FilterIn) -> Filter:
-    values: dict[str, Any] = body.model_dump(exclude_none=True)
-    frozen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    return Filter(**frozen)
 
 
 def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:

@@ -14,7 +14,27 @@ and (cast(:document_id as uuid[]) is null or q.document_id = any(cast(:document_
 and (cast(:tags as text[]) is null or q.tags @> cast(:tags as text[]))
 and (cast(:published_from as timestamptz) is null or q.published_at >= cast(:published_from as timestamptz))
 and (cast(:published_to as timestamptz) is null or q.published_at <= cast(:published_to as timestamptz))
-and (cast(:metadata as jsonb) is null or q.metadata @> cast(:metadata as jsonb))
+and (cast(:metadata as text[]) is null or q.metadata @> any(cast(cast(:metadata as text[]) as jsonb[])))
+and (cast(:other_metadata as jsonb) is null or not exists (
+    select from jsonb_array_elements(cast(:other_metadata as jsonb)) as f (parts)
+    where not exists (select from jsonb_array_elements(f.parts) as e (part) where q.metadata @> e.part offset 0)
+    offset 0
+))
+and (cast(:must_not as jsonb) is null or not exists (
+    select from jsonb_to_record(cast(:must_not as jsonb)) as n (
+        category text[], subcategory text[], source text[], source_type text[], author text[], language text[],
+        difficulty text[], external_id text[], document_id uuid[], tags text[], published_from timestamptz,
+        published_to timestamptz, metadata jsonb
+    )
+    where q.category = any(n.category) or q.subcategory = any(n.subcategory) or q.source = any(n.source)
+       or q.source_type = any(n.source_type) or q.author = any(n.author) or q.language = any(n.language)
+       or q.difficulty = any(n.difficulty) or q.external_id = any(n.external_id)
+       or q.document_id = any(n.document_id) or q.tags && n.tags
+       or (coalesce(n.published_from, n.published_to) is not null
+           and q.published_at between coalesce(n.published_from, '-infinity') and coalesce(n.published_to, 'infinity'))
+       or exists (select from jsonb_array_elements(n.metadata) as e (part) where q.metadata @> e.part offset 0)
+    offset 0
+))
 
 -- name: term_statistics
 -- No row if the bot was never counted; a term is null if none of those asked for was.
