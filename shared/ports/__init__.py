@@ -5,7 +5,7 @@ from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
 from shared.ports.graph import GraphCatalog
 from shared.ports.index import VectorIndex
 from shared.ports.messages import Hints, Notifier
-from shared.ports.models import AnswerWriter, Embedder, PairWriter, WrittenAnswer, WrittenPair
+from shared.ports.models import AnswerWriter, Embedder, PairWriter, Reranker, WrittenAnswer, WrittenPair
 from shared.ports.objects import ObjectStore, PresignedUpload
 from shared.ports.reading import OperationsCatalog, ReadingCatalog
 
@@ -26,6 +26,7 @@ __all__ = [
     "PresignedUpload",
     "ReadingCatalog",
     "Registry",
+    "Reranker",
     "VectorIndex",
     "WrittenAnswer",
     "WrittenPair",

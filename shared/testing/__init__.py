@@ -4,7 +4,7 @@ from shared.testing.catalog import InMemoryCatalog
 from shared.testing.embedder import HashingEmbedder
 from shared.testing.index import InMemoryVectorIndex
 from shared.testing.objects import InMemoryObjectStore
-from shared.testing.small import FixedPairWriter, FixedWriter, RecordingHints, RecordingNotifier
+from shared.testing.small import FixedPairWriter, FixedWriter, OverlapReranker, RecordingHints, RecordingNotifier
 
 __all__ = [
     "FixedPairWriter",
@@ -13,6 +13,7 @@ __all__ = [
     "InMemoryCatalog",
     "InMemoryObjectStore",
     "InMemoryVectorIndex",
+    "OverlapReranker",
     "RecordingHints",
     "RecordingNotifier",
 ]
