@@ -76,13 +76,15 @@ def search(
     exclude: ExcludeOption = None,
     prefer: PreferOption = None,
     without: WithoutOption = None,
+    diversity: Annotated[float, typer.Option(help="0: the most relevant hits; 1: hits as unlike as can be.")] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Tell what each signal adds to the scores.")] = False,
     url: UrlOption = None,
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
     """Find the best pairs for a question."""
-    body = {"question": question, "top_k": top_k, "filters": _filters(filters, exclude, prefer), "explain": explain}
+    body: dict[str, Any] = {"question": question, "top_k": top_k, "filters": _filters(filters, exclude, prefer)}
+    body |= {"explain": explain, "diversity": diversity}
     found = Api(url, state).call("POST", f"/bots/{bot}/search", json=body | leaving_out(without))
     if as_json:
         show(found, as_json=True)

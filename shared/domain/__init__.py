@@ -35,7 +35,7 @@ from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_no
 from shared.domain.markers import ChangeProgress, Claim, Marker, Proof, Wanted
 from shared.domain.objects import ObjectVersion, Observation, SeenObject
 from shared.domain.operating import DocumentStatus, Gauges, GenerationStatus, Notice, Outcome, Reopened
-from shared.domain.questions import Candidate, Evidence, QueryLog
+from shared.domain.questions import Candidate, Evidence, QueryLog, Votes
 
 if TYPE_CHECKING:
     from shared.domain.content import Vector as Vector
@@ -93,6 +93,7 @@ __all__ = [
     "StagedPassage",
     "StoredRow",
     "Vectors",
+    "Votes",
     "Wanted",
     "admits",
     "alternatives",

@@ -35,6 +35,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Votes:
+    """How many of those who were answered with a pair found that it helped, and how many that it did not."""
+
+    up: int = 0
+    down: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class QueryLog:
     """One answered question, as it is kept."""
 

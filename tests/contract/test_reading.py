@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain import Candidate, Fields, Filter, QueryLog
+from shared.domain import Bot, Candidate, Fields, Filter, QueryLog, Votes
 from shared.errors import NotFoundError
 from shared.ports import VectorIndex
 from tests.worlds import World
@@ -211,6 +211,34 @@ def test_a_log_takes_feedback_and_an_unknown_one_does_not(library: World) -> Non
     other = library.register("other")
     with pytest.raises(NotFoundError):
         library.reading.add_feedback(other, entry.query_id, -1, None)
+
+
+def test_the_votes_on_a_pair_are_those_on_answers_that_cited_it(library: World) -> None:
+    liked, mixed, unvoted, unasked = (uuid4() for _ in range(4))
+
+    def answered(feedback: int | None, *cited: UUID, bot: Bot = library.bot) -> UUID:
+        citations = tuple({"number": n, "passage_id": str(uuid4()), "qa_id": str(qa)} for n, qa in enumerate(cited, 1))
+        entry = QueryLog(uuid4(), "q", "a", False, 12, citations=citations)
+        assert library.reading.log(bot, entry, [])
+        if feedback is not None:
+            library.reading.add_feedback(bot, entry.query_id, feedback, None)
+        return entry.query_id
+
+    answered(1, liked, mixed)
+    answered(1, liked)
+    changed = answered(1, mixed)
+    library.reading.add_feedback(library.bot, changed, -1, "not after all")
+    answered(0, liked, unvoted)
+    answered(None, mixed, unvoted)
+    answered(1, unasked, unasked)
+    answered(-1, liked, bot=library.register("other"))
+
+    asked = [liked, mixed, unvoted, liked, uuid4()]
+    assert library.reading.votes_of(library.bot, asked) == {liked: Votes(2, 0), mixed: Votes(1, 1)}
+    assert library.reading.votes_of(library.bot, [unasked]) == {unasked: Votes(1, 0)}
+    assert library.reading.votes_of(library.bot, []) == {}
+    assert library.reading.forget_logs(library.bot, days=-1, limit=100) == 6
+    assert library.reading.votes_of(library.bot, asked) == {}
 
 
 def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_asked(library: World) -> None:

@@ -52,7 +52,12 @@ def problem(response: Any, status: int) -> dict[str, Any]:
 def test_a_bot_is_created_listed_fetched_and_deleted(api: TestClient) -> None:
     created = api.post("/bots", json={"slug": "care", "name": "Care", "settings": {"kept_generations": 2}})
     assert created.status_code == 201
-    assert created.json()["settings"] == {"consistency": "eventual", "kept_generations": 2, "columns": {}}
+    assert created.json()["settings"] == {
+        "consistency": "eventual",
+        "kept_generations": 2,
+        "columns": {},
+        "recency_half_life_days": 0.0,
+    }
     assert [bot["slug"] for bot in api.get("/bots").json()["bots"]] == ["care", "library"]
     assert api.get("/bots/care").json() == created.json()
     assert api.delete("/bots/care").status_code == 202
@@ -274,6 +279,9 @@ def test_no_evidence_is_an_abstention_and_is_logged(api: TestClient) -> None:
         {"question": "x", "without": ["graph"] * 1_000},
         {"question": "x", "without": None},
         {"question": "x", "explain": "in detail"},
+        {"question": "x", "diversity": 1.01},
+        {"question": "x", "diversity": -0.1},
+        {"question": "x", "diversity": "much"},
         [],
     ],
 )

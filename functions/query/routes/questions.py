@@ -18,6 +18,7 @@ from functions.query.models import (
     SourceOut,
 )
 from functions.query.ranking import SIGNALS, Hit
+from functions.query.reranking import ADJUSTMENTS
 from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
 from shared.domain import Evidence, Metadata
 from shared.telemetry import timed
@@ -97,7 +98,7 @@ def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:
 def _parts_out(hit: Hit) -> list[PartOut]:
     parts = [
         PartOut(signal=signal, score=hit.signals[signal], rank=hit.ranks[signal], added=hit.parts[signal])
-        for signal in SIGNALS
+        for signal in (*SIGNALS, *ADJUSTMENTS)
         if signal in hit.parts
     ]
     return sorted(parts, key=lambda part: -part.added)

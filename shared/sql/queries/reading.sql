@@ -226,6 +226,19 @@ where cast(:passages as integer) = (select count(*) from ({vouch}) as vouched);
 update query_logs set feedback = :feedback, feedback_comment = :comment
 where bot_id = :bot_id and query_id = :query_id;
 
+-- name: votes_of_pairs
+-- On answers that cited one of these pairs. No more than :limit votes are looked at for each pair.
+select w.qa_id, count(*) filter (where v.feedback > 0) as up, count(*) filter (where v.feedback < 0) as down
+from unnest(cast(:qa_ids as uuid[])) as w (qa_id)
+cross join lateral (
+    select l.feedback
+    from query_logs l
+    where l.bot_id = :bot_id and l.feedback <> 0
+      and l.citations @> jsonb_build_array(jsonb_build_object('qa_id', w.qa_id))
+    limit :limit
+) as v
+group by w.qa_id;
+
 -- name: roll_up_analytics
 insert into analytics (
     bot_id, day, questions, abstentions, feedback_up, feedback_down, response_time_ms_p50, response_time_ms_p95

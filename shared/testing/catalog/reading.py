@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from shared.aliases import with_aliases
 from shared.analysis import question_terms, terms
 from shared.bm25 import term_score, weights_of
-from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, admits
+from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, Votes, admits
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
     BotRows,
@@ -112,6 +112,17 @@ class InMemoryReading:
         if query_id not in rows.logs:
             raise NotFoundError(f"The bot {bot.slug!r} has no answer {query_id}.")
         rows.feedback[query_id] = feedback, comment
+
+    @atomic
+    def votes_of(self, bot: Bot, qa_ids: Collection[UUID]) -> dict[UUID, Votes]:
+        rows = self._state.bots[bot.bot_id]
+        votes: dict[UUID, Votes] = {}
+        for query_id, (feedback, _) in rows.feedback.items():
+            cited = {UUID(citation["qa_id"]) for citation in rows.logs[query_id].citations if "qa_id" in citation}
+            for qa_id in cited & set(qa_ids) if feedback else ():
+                found = votes.get(qa_id, Votes())
+                votes[qa_id] = Votes(found.up + (feedback > 0), found.down + (feedback < 0))
+        return votes
 
     def ping(self) -> None:
         """It is here."""
