@@ -50,8 +50,9 @@ class PostgresReading:
     def hydrate(self, bot: Bot, passage_ids: Sequence[UUID], matching: Filter) -> dict[UUID, Evidence]:
         if not passage_ids:
             return {}
-        parameters = filter_parameters(matching)
-        rows = self._read(lambda tx: tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters))
+        name = "hydrate" if matching.is_empty else "filtered_hydrate"
+        parameters = {} if matching.is_empty else filter_parameters(matching)
+        rows = self._read(lambda tx: tx.rows(name, bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters))
         return {row["passage_id"]: evidence_from(row) for row in rows}
 
     def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]:

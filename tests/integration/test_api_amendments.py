@@ -193,13 +193,8 @@ def test_a_bot_is_changed_in_part(api: TestClient) -> None:
         "recency_half_life_days": 0.0,
     }
     assert api.patch(BOT, json={"recency_half_life_days": 365}).json()["settings"]["recency_half_life_days"] == 365
-    for wrong in (
-        {"consistency": "weak"},
-        {"kept_generations": 11},
-        {"recency_half_life_days": -1},
-        {"recency_half_life_days": 1e9},
-        {"slug": "other"},
-    ):
+    half_lives = ({"recency_half_life_days": days} for days in (-1, 1e9, "a year"))
+    for wrong in ({"consistency": "weak"}, {"kept_generations": 11}, {"slug": "other"}, *half_lives):
         assert api.patch(BOT, json=wrong).status_code == 422
     assert api.patch("/bots/nobody", json={"name": "x"}).status_code == 404
 

@@ -87,6 +87,7 @@ JOINED_AS_WRITTEN = {
     "term_statistics",
     "matching_passages",
     "hydrate",
+    "filtered_hydrate",
     "vouch",
     "superseded",
     "corrections_of",
@@ -286,7 +287,7 @@ def plan_of(tx: Transaction, name: str, values: Mapping[str, Any], options: str 
     defaults = _Defaulting(values)
     if name in ("insert_next_markers", "unmarked_passages"):
         defaults["after"] = UUID(int=1 << 100)
-    if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
+    if name in ("filtered_lexical_search", "matching_passages", "filtered_hydrate", "proven"):
         defaults["document_id"] = None
     if name == "export_logs":
         defaults["since"] = datetime(1, 1, 1, tzinfo=UTC)

@@ -27,6 +27,7 @@ from functions.query.reranking import (
     recencies,
     should_shares,
 )
+from functions.query.routes.questions import _hit_out
 from shared.domain import Fields, Metadata, Votes
 from shared.errors import StoreUnavailableError
 from shared.testing import OverlapReranker
@@ -65,6 +66,16 @@ def assert_sound(hits: Sequence[Hit]) -> None:
         assert all(rank >= 1 for rank in one.ranks.values())
     for before, after in pairwise(hits):
         assert before.score >= after.score - 1e-12
+
+
+def test_an_explanation_has_every_part() -> None:
+    hits = by_cross_encoder([hit(0.03, "The wind."), hit(0.02, "The tide.")], [0.5, -0.5])
+    hits = adjust(hits, {name: [1.0, -0.5] for name in SHARES})
+    for rank, one in enumerate(mmr(hits, 2, 0.3), start=1):
+        told = _hit_out(rank, one, is_explained=True).parts
+        assert told is not None
+        assert {part.signal for part in told} == {"lexical", *ADJUSTMENTS}
+        assert sum(part.added for part in told) == pytest.approx(one.score)
 
 
 # The cross-encoder

@@ -132,7 +132,7 @@ and (d.corrects is null or {corrected_is_live})
 
 -- name: hydrate
 -- The one statement that decides what may enter an answer: bot active, document and pair not deleted, generation live,
--- pair active and in force, filter met. What it does not return does not exist.
+-- pair active and in force. What it does not return does not exist.
 select
     p.passage_id, p.document_id, coalesce(d.corrects, p.qa_id) as qa_id, d.corrects is not null as is_corrected,
     p.part, p.text, d.live_generation as generation,
@@ -152,8 +152,11 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
         and p.since_generation <= t.generation
   )
-  and {in_force}
-  and {pair_filter};
+  and {in_force};
+
+-- name: filtered_hydrate
+-- The same for a filter, whose conditions take time to plan even where they demand nothing.
+{hydrate} and {pair_filter};
 
 -- name: vouch
 -- The same verdict as hydrate, without the content.
