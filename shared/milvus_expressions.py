@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from shared.domain import Collection, Filter, KeyRange
-from shared.rows import FIELD_BYTES, NO_DATE, clip, seconds_of, tag_token
+from shared.domain import Collection, Fields, Filter, KeyRange
+from shared.rows import FIELD_BYTES, NO_DATE, clip, is_kept_whole, seconds_of, tag_token, whole_seconds_within
 
 _SCALARS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty", "external_id")
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -49,7 +49,22 @@ def matching(expression: str, wanted: Filter) -> str:
         terms.append(f"published_at >= {seconds_of(wanted.published_from)}")
     if wanted.published_to is not None:
         terms.append(f"published_at <= {seconds_of(wanted.published_to)} and published_at > {NO_DATE}")
+    if wanted.must_not is not None:
+        terms.extend(_without(wanted.must_not))
     return " and ".join(terms)
+
+
+def _without(unwanted: Fields) -> Iterator[str]:
+    """What the scalars can tell for sure of what must not be: neither clipped values nor tags, which stand there altered."""
+    for name in _SCALARS:
+        values = [value for value in getattr(unwanted, name) or () if is_kept_whole(value, FIELD_BYTES[name])]
+        if values:
+            yield f"{name} not in {literals(values)}"
+    if unwanted.document_id is not None:
+        yield f"document_id not in {literals(unwanted.document_id)}"
+    if unwanted.published_from is not None or unwanted.published_to is not None:
+        first, last = whole_seconds_within(unwanted.published_from, unwanted.published_to)
+        yield f"(published_at < {first} or published_at > {last} or published_at == {NO_DATE})"
 
 
 def literals(values: Iterable[str | UUID]) -> str:

@@ -33,6 +33,7 @@ FIELD_BYTES = {
 METADATA_BYTES = 32_768
 RELATED_NODES = 64
 NO_DATE = -(2**62)  # no filter on dates reaches it
+LAST_SECOND = 2**61
 
 
 def make_row(
@@ -79,6 +80,12 @@ def seconds_of(moment: datetime | None) -> int:
     return NO_DATE if moment is None else int(moment.timestamp() // 1)
 
 
+def whole_seconds_within(begin: datetime | None, end: datetime | None) -> tuple[int, int]:
+    """The first and the last second that lie in a period as a whole; what is None is far away."""
+    first = -LAST_SECOND if begin is None else seconds_of(begin) + bool(begin.microsecond)
+    return first, LAST_SECOND if end is None else seconds_of(end) - 1
+
+
 def tag_token(tag: str) -> str:
     """A tag without the characters that mean something in a LIKE pattern or in the field's own form."""
     return re.sub(r"[|%_\\\"'\s]+", "-", tag.casefold())
@@ -87,6 +94,11 @@ def tag_token(tag: str) -> str:
 def tags_of(tokens: str) -> list[str]:
     """The tags of a row's field, as far as they can be told from it."""
     return [token for token in tokens.split("|") if token]
+
+
+def is_kept_whole(text: str, limit: int) -> bool:
+    """Whether a field of `limit` bytes that holds this text holds nothing longer that was clipped to it."""
+    return len(text.encode("utf-8")) <= limit - 4  # a character has at most 4 bytes
 
 
 def clip(text: str, limit: int) -> str:

@@ -50,6 +50,11 @@ class Settings(BaseModel):
     next_model_path: Path | None = Field(
         default=None, description="the folder of the embedder that bots are moving to; both are served meanwhile"
     )
+    reranker_path: Path | None = Field(
+        default=None, description="the folder of a cross-encoder that orders the best hits anew; none: nothing does"
+    )
+    reranker_hits: int = Field(default=30, ge=1, le=200, description="how many of the best hits it reads")
+    reranker_timeout_seconds: float = Field(default=2.0, gt=0, description="then the order stays as it was")
     embedder_threads: int = Field(default=0, ge=0, description="0: one per core")
 
     api_key: SecretStr | None = Field(default=None, description="asked of every request when it is set")

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from shared.domain import Bot
     from shared.embedders import Embedders
     from shared.ledger import DeletionLedger
-    from shared.ports import Embedder, Hints, Notifier, ObjectStore, PairWriter, QuestionCondenser, VectorIndex
+    from shared.ports import (
+        Embedder,
+        Hints,
+        Notifier,
+        ObjectStore,
+        PairWriter,
+        QuestionCondenser,
+        Reranker,
+        VectorIndex,
+    )
     from shared.postgres import PostgresClient
 
 
@@ -194,6 +203,19 @@ def embedders() -> Embedders:
     from shared.embedders import Embedders
 
     return Embedders(embedder, next_embedder if settings().next_model_path else None)
+
+
+@Once
+def reranker() -> Reranker | None:
+    """The cross-encoder, if the settings name one."""
+    chosen = settings()
+    if chosen.reranker_path is None:
+        return None
+    from shared.reranker import OnnxReranker
+
+    return OnnxReranker(
+        chosen.reranker_path, timeout_seconds=chosen.reranker_timeout_seconds, threads=chosen.embedder_threads
+    )
 
 
 @Once

@@ -53,6 +53,7 @@ def services_of(world: World, **changes: str) -> Services:
         index=world.index,
         graph=world.graph,
         condenser=lambda: None,
+        reranker=lambda: None,
         bucket=lambda: world.objects,
         embedders=world.embedders(),
         deletions=world.deletions,

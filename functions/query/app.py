@@ -83,6 +83,7 @@ def _services() -> Services:
         index=wiring.index(),
         graph=wiring.graph(),
         condenser=wiring.question_condenser,
+        reranker=wiring.reranker,
         bucket=wiring.bucket,
         embedders=wiring.embedders(),
         deletions=wiring.deletions(),

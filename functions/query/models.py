@@ -8,13 +8,14 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from functions.query.filters import FilterIn
 from functions.query.ranking import SIGNALS, Signal
+from functions.query.reranking import Adjustment
 from functions.query.values import (
     AnswerText,
     Comment,
     Json,
     Label,
-    Labels,
     Moment,
     Question,
     Text,
@@ -24,6 +25,7 @@ from functions.query.values import (
 
 MAX_TOP_K = 100
 MAX_HOPS = 3
+MAX_HALF_LIFE_DAYS = 36_500
 MAX_BATCH_PAIRS = 1_000
 
 
@@ -44,6 +46,13 @@ class BotSettingsIn(Model):
         default="eventual", description="strong: a write answers when its content can be found"
     )
     kept_generations: int = Field(default=1, ge=0, le=10, description="superseded contents of a document that are kept")
+    recency_half_life_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=MAX_HALF_LIFE_DAYS,
+        allow_inf_nan=False,
+        description="what was published lately comes a little earlier, and loses half of that in so many days; 0: it does not",
+    )
     columns: dict[Label, Label] = Field(
         default_factory=dict,
         description="for tables with column names of their own: question, response, external_id, … to the column's name",
@@ -66,6 +75,7 @@ class BotChangeIn(Model):
     kept_generations: Annotated[int, Field(ge=0, le=10)] | None = Field(
         None, description="what is kept beyond it goes when its document changes next"
     )
+    recency_half_life_days: Annotated[float, Field(ge=0, le=MAX_HALF_LIFE_DAYS, allow_inf_nan=False)] | None = None
     columns: dict[Label, Label] | None = Field(None, description="for what is uploaded from now on")
 
 
@@ -218,26 +228,6 @@ class PairOut(Model):
 # Questions
 
 
-class FilterIn(Model):
-    """Within a field any value will do; of `tags`, all must be there; fields hold together."""
-
-    category: Labels | None = None
-    subcategory: Labels | None = None
-    source: Labels | None = None
-    source_type: Labels | None = None
-    author: Labels | None = None
-    language: Labels | None = None
-    difficulty: Labels | None = None
-    external_id: Labels | None = None
-    document_id: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
-    tags: Labels | None = None
-    published_from: Moment | None = None
-    published_to: Moment | None = None
-    metadata: Annotated[dict[Label, Any], Field(min_length=1, max_length=20), AfterValidator(holdable)] | None = Field(
-        default=None, description="fields of the record itself that must be there with these values"
-    )
-
-
 def _some_left(without: list[Signal]) -> list[Signal]:
     if set(without) == set(SIGNALS):
         raise ValueError("nothing is left to search by: leave out fewer signals")
@@ -251,15 +241,22 @@ class SearchIn(Model):
     without: Annotated[list[Signal], Field(max_length=len(SIGNALS)), AfterValidator(_some_left)] = Field(
         default_factory=list, description="signals that are left out, to see what each is worth"
     )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="0: the most relevant first; 1: each as unlike the others as can be",
+    )
     explain: bool = Field(False, description="tell what each signal adds to the score of a hit")
 
 
 class PartOut(Model):
     """What one signal adds to the score of a hit."""
 
-    signal: Signal
-    score: float = Field(description="what its search said of the passage; compares only within the signal")
-    rank: int = Field(description="of the pair among those that its search found")
+    signal: Signal | Adjustment
+    score: float = Field(description="what it says of the hit; compares only within the signal")
+    rank: int = Field(description="of the pair among those that it tells of")
     added: float = Field(description="to the score of the hit, which is the sum of its parts")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,11 +15,12 @@ from uuid import UUID
 from functions.query.condensing import condense_with
 from functions.query.graph import Walker
 from functions.query.ranking import DEPTH, GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair, weights_for
+from functions.query.reranking import adjust, feedback_signals, mmr, read_again, recencies, should_shares
 from functions.query.trust import trust_in
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
-from shared.ports import GraphCatalog, QuestionCondenser, ReadingCatalog, VectorIndex
+from shared.ports import GraphCatalog, QuestionCondenser, ReadingCatalog, Reranker, VectorIndex
 from shared.telemetry import count, logger
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 FIRST_LIMIT = DEPTH  # candidates per search
 CANDIDATES_PER_HIT = 5
 LIMIT_GROWTH = 4
+REORDERED = 50  # passages that are looked at at least, where preferences, variety or a model may change the order
 MAX_ROUNDS = 3
 MAX_LIMIT = 4_000
 WALKED_FROM = 2  # hits: those further down are guesses
@@ -70,6 +73,7 @@ class _Asked:
     passage_ids: Sequence[UUID] | None
     without: Collection[str]
     weights: Mapping[str, float]
+    diversity: float
     clock: _Clock
 
     @property
@@ -89,6 +93,8 @@ class Retrieval:
         embedders: Embedders,
         graph: GraphCatalog,
         condenser: QuestionCondenser | None = None,
+        reranker: Reranker | None = None,
+        reranker_hits: int = 0,
     ) -> None:
         self._reading = reading
         self._graph = graph
@@ -96,12 +102,23 @@ class Retrieval:
         self._index = index
         self._embedders = embedders
         self._condenser = condenser
+        self._reranker = reranker
+        self._reranker_hits = reranker_hits
         self._lexical = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lexical-search")
 
     def search(
-        self, bot: Bot, question: str, *, top_k: int, matching: Filter, without: Collection[str] = ()
+        self,
+        bot: Bot,
+        question: str,
+        *,
+        top_k: int,
+        matching: Filter,
+        without: Collection[str] = (),
+        diversity: float = 0.0,
     ) -> SearchResult:
         """The best `top_k` pairs for a question, best first. Signals named in `without` are not asked.
+
+        `diversity`, from 0 to 1, is how much it counts that a hit says something that those before it do not.
 
         Raises EmbedderMismatchError if this process does not have the bot's embedder.
         """
@@ -110,7 +127,7 @@ class Retrieval:
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
             return SearchResult([], True, 0, clock.milliseconds)
-        asked = self._understand(bot, question, matching, passage_ids, without, clock)
+        asked = replace(self._understand(bot, question, matching, passage_ids, without, clock), diversity=diversity)
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(asked, limit)
@@ -148,22 +165,19 @@ class Retrieval:
                 text = self._walker.with_own_names(bot, text, named)
         is_embedded = set(VECTOR_FIELDS) - set(without)
         trust = trust_in(self._embedder_of(bot), text) if is_embedded else 1.0
-        return _Asked(bot, text, named, matching, passage_ids, without, weights_for(trust), clock)
+        return _Asked(bot, text, named, matching, passage_ids, without, weights_for(trust), 0.0, clock)
 
     def _embedder_of(self, bot: Bot) -> Embedder:
         return self._embedders.of(bot.collection)
 
     def _with_corrections(self, bot: Bot, matching: Filter) -> Filter:
         """Who asks for a document means its pairs as they are corrected."""
-        if matching.document_id is None:
-            return matching
-        corrections = self._reading.corrections_of(bot, matching.document_id)
-        return replace(matching, document_id=(*matching.document_id, *sorted(corrections)))
+        return matching.with_documents(lambda ids: (*ids, *sorted(self._reading.corrections_of(bot, ids))))
 
     def _narrowed(self, bot: Bot, matching: Filter, clock: _Clock) -> list[UUID] | None:
         """The passages that match a filter on metadata, which the index cannot test; None if the filter has no such
         part, or if so many match that looking further down the lists finds enough of them."""
-        if matching.metadata is None:
+        if not matching.is_beyond_index:
             return None
         with clock.measure("filter"):
             found = self._reading.matching_passages(bot, matching, MATCHING_PASSAGES + 1)
@@ -227,13 +241,33 @@ class Retrieval:
             stale = self._superseded(asked.bot, looked_at, evidence)  # once is enough: say that it was not
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
         count("dropped_candidates", dropped)
-        return SearchResult(group_by_pair(ranked, evidence)[:top_k], not stale, dropped, asked.clock.milliseconds)
+        hits = self._reorder(asked, group_by_pair(ranked, evidence), top_k)
+        return SearchResult(hits, not stale, dropped, asked.clock.milliseconds)
+
+    def _reorder(self, asked: _Asked, hits: list[Hit], top_k: int) -> list[Hit]:
+        """What a cross-encoder, preferences, recency, votes and variety change of the order; the best `top_k`."""
+        if self._reranker:
+            with asked.clock.measure("rerank"):
+                hits = read_again(asked.text, hits, self._reranker, self._reranker_hits)
+        with asked.clock.measure("hydrate"):
+            votes = self._reading.votes_of(asked.bot, [hit.evidence.pair.qa_id for hit in hits])
+        half_life = asked.bot.settings.recency_half_life_days
+        adjusted = adjust(
+            hits,
+            {
+                "should": should_shares(hits, asked.matching.should),
+                "recency": recencies(hits, datetime.now(UTC), half_life),
+                "feedback": feedback_signals(hits, votes),
+            },
+        )
+        return mmr(adjusted, top_k, asked.diversity)
 
     def _hydrate(
         self, asked: _Asked, ranked: Sequence[Ranked], top_k: int
     ) -> tuple[Sequence[Ranked], dict[UUID, Evidence]]:
         """What was looked at, and what one statement vouched for of it."""
-        looked_at = ranked[: self._depth(top_k)]
+        is_reordered = self._reranker or asked.diversity or asked.matching.should
+        looked_at = ranked[: max(self._depth(top_k), REORDERED if is_reordered else 0)]
         with asked.clock.measure("hydrate"):
             evidence = self._vouched_for(asked, looked_at)
             if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(looked_at):

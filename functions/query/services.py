@@ -30,6 +30,7 @@ from shared.ports import (
     QuestionCondenser,
     ReadingCatalog,
     Registry,
+    Reranker,
     VectorIndex,
 )
 from shared.settings import Settings
@@ -52,6 +53,7 @@ class Services:
     index: VectorIndex
     graph: GraphCatalog
     condenser: Callable[[], QuestionCondenser | None]
+    reranker: Callable[[], Reranker | None]
     bucket: Callable[[], ObjectStore]
     embedders: Embedders
     deletions: DeletionCatalog
@@ -71,6 +73,8 @@ class Services:
             embedders=self.embedders,
             graph=self.graph,
             condenser=self.condenser(),
+            reranker=self.reranker(),
+            reranker_hits=self.settings.reranker_hits,
         )
 
     @cached_property

@@ -49,6 +49,10 @@ def change(
     kept_generations: Annotated[
         int | None, typer.Option(help="Superseded contents of a document that are kept, to roll back to.")
     ] = None,
+    recency_half_life_days: Annotated[
+        float | None,
+        typer.Option(help="What was published lately comes earlier, and loses half of that in so many days; 0: not."),
+    ] = None,
     columns: Annotated[str | None, typer.Option(help='JSON, for example {"question": "Frage"}.')] = None,
     url: UrlOption = None,
     state: StateOption = DEFAULT,
@@ -56,6 +60,7 @@ def change(
 ) -> None:
     """Change a bot's name or settings; what is not named stays as it is."""
     changes: dict[str, Any] = {"name": name, "consistency": consistency, "kept_generations": kept_generations}
+    changes["recency_half_life_days"] = recency_half_life_days
     try:
         changes["columns"] = None if columns is None else json.loads(columns)
     except ValueError as error:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from shared.catalog.mapping import filter_parameters, to_json
-from shared.domain import Bot, Filter
+from shared.catalog.mapping import to_json
+from shared.domain import Bot
 from shared.export import CATALOG_TABLES, TABLES, Record
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ class PostgresExport:
 
 def _live_pages(tx: Transaction, bot: Bot, since: datetime | None, limit: int) -> Iterator[list[Row]]:
     """What `hydrate` vouches for, pair by pair. A pair's passages may come on two pages."""
-    everything = filter_parameters(Filter())
     after: Row = {"qa_id": NOTHING, "since_generation": 0, "passage_id": NOTHING}
     while page := tx.rows(
         "export_passages",
@@ -78,7 +77,7 @@ def _live_pages(tx: Transaction, bot: Bot, since: datetime | None, limit: int) -
     ):
         after = page[-1]
         born = {row["passage_id"]: row["since_generation"] for row in page}
-        found = tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(born), **everything)
+        found = tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(born))
         yield [row | {"since_generation": born[row["passage_id"]]} for row in found]
 
 

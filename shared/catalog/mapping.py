@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from shared.domain import (
     Collection,
     DocumentStatus,
     Evidence,
+    Fields,
     Filter,
     IndexRow,
     Metadata,
@@ -24,6 +25,7 @@ from shared.domain import (
     Passage,
     Source,
     StagedPair,
+    alternatives,
 )
 from shared.postgres import Row
 from shared.rows import make_row, related_nodes_of
@@ -39,6 +41,7 @@ _METADATA_COLUMNS = (
     "difficulty",
 )
 EXCERPT_CHARACTERS = 240
+MAX_PARTS = 32  # of metadata, which one look into its index is for
 OUTDATED = (
     "The pair that it corrects has changed since, or is gone: this correction answers no more. Correct the pair as it is "
     "now, or delete the correction."
@@ -155,9 +158,37 @@ def _progress(passages: int | None, waiting: int | None) -> float | None:
 
 def filter_parameters(matching: Filter) -> dict[str, Any]:
     """The parameters of {pair_filter}; None demands nothing."""
-    parameters = asdict(matching)
-    lists = {name: list(value) for name, value in parameters.items() if isinstance(value, tuple)}
-    return parameters | lists | {"metadata": None if matching.metadata is None else to_json(matching.metadata)}
+    named = {field.name: getattr(matching, field.name) for field in fields(Fields)}
+    parameters = {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
+    together, others = _metadata_demanded(matching)
+    return parameters | {
+        "metadata": None if together is None else [to_json(part) for part in together],
+        "other_metadata": to_json(others) if others else None,
+        "must_not": _excluded(matching.must_not),
+    }
+
+
+def _metadata_demanded(wanted: Fields) -> tuple[list[Mapping[str, Any]] | None, list[list[Mapping[str, Any]]]]:
+    """Of which parts metadata must hold any, which an index finds; and lists of parts of each of which it must hold any."""
+    if wanted.metadata is None:
+        return None, []
+    together: list[Mapping[str, Any]] = [{}]
+    others = []
+    for name, value in wanted.metadata.items():
+        parts = alternatives(name, value)
+        if len(together) * len(parts) <= MAX_PARTS:
+            together = [{**one, **part} for one in together for part in parts]
+        else:
+            others.append(parts)
+    return together, others
+
+
+def _excluded(unwanted: Fields | None) -> str | None:
+    if unwanted is None or unwanted.names_nothing:
+        return None
+    named = {field.name: getattr(unwanted, field.name) for field in fields(Fields)}
+    metadata = [part for name, value in (unwanted.metadata or {}).items() for part in alternatives(name, value)]
+    return to_json({name: value for name, value in named.items() if value is not None} | {"metadata": metadata})
 
 
 # What `stage` writes, one list of records per table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,13 +10,14 @@ from shared.catalog import lexical
 from shared.catalog.lexical import reanalyse
 from shared.catalog.mapping import evidence_from, filter_parameters, to_json
 from shared.catalog.statistics import count_terms_if_grown, count_terms_if_outdated
-from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog
+from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, Votes
 from shared.errors import NotFoundError
 
 if TYPE_CHECKING:
     from shared.postgres import PostgresClient, Row, Transaction
 
 REFRESH_TIMEOUT_SECONDS = 60.0
+VOTES_PER_PAIR = 100  # more tell no more
 
 
 class PostgresReading:
@@ -49,8 +50,9 @@ class PostgresReading:
     def hydrate(self, bot: Bot, passage_ids: Sequence[UUID], matching: Filter) -> dict[UUID, Evidence]:
         if not passage_ids:
             return {}
-        parameters = filter_parameters(matching)
-        rows = self._read(lambda tx: tx.rows("hydrate", bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters))
+        name = "hydrate" if matching.is_empty else "filtered_hydrate"
+        parameters = {} if matching.is_empty else filter_parameters(matching)
+        rows = self._read(lambda tx: tx.rows(name, bot_id=bot.bot_id, passage_ids=list(passage_ids), **parameters))
         return {row["passage_id"]: evidence_from(row) for row in rows}
 
     def vouch(self, bot: Bot, passage_ids: Sequence[UUID]) -> set[UUID]:
@@ -110,6 +112,13 @@ class PostgresReading:
         )
         if not touched:
             raise NotFoundError(f"The bot {bot.slug!r} has no answer {query_id}.")
+
+    def votes_of(self, bot: Bot, qa_ids: Collection[UUID]) -> dict[UUID, Votes]:
+        if not qa_ids:
+            return {}
+        asked = sorted(set(qa_ids))
+        rows = self._read(lambda tx: tx.rows("votes_of_pairs", bot_id=bot.bot_id, qa_ids=asked, limit=VOTES_PER_PAIR))
+        return {row["qa_id"]: Votes(row["up"], row["down"]) for row in rows}
 
     def ping(self) -> None:
         self._client.transact(lambda tx: tx.value("ping"), read_only=True, timeout_seconds=2)

@@ -20,6 +20,7 @@ from shared.domain.content import (
     Vectors,
 )
 from shared.domain.deletes import Buried, Deletion, LivePair
+from shared.domain.filters import LABELS, Fields, Filter, admits, alternatives, share_met
 from shared.domain.graph import (
     CONFIDENCES,
     Bearer,
@@ -34,7 +35,7 @@ from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_no
 from shared.domain.markers import ChangeProgress, Claim, Marker, Proof, Wanted
 from shared.domain.objects import ObjectVersion, Observation, SeenObject
 from shared.domain.operating import DocumentStatus, Gauges, GenerationStatus, Notice, Outcome, Reopened
-from shared.domain.questions import Candidate, Evidence, Filter, QueryLog
+from shared.domain.questions import Candidate, Evidence, QueryLog, Votes
 
 if TYPE_CHECKING:
     from shared.domain.content import Vector as Vector
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIDENCES",
     "KEY_SPACE",
+    "LABELS",
     "VECTOR_FIELDS",
     "Accepted",
     "Bearer",
@@ -59,6 +61,7 @@ __all__ = [
     "EmbeddableText",
     "EmbedderModel",
     "Evidence",
+    "Fields",
     "Filter",
     "FirstPassage",
     "Gauges",
@@ -90,10 +93,14 @@ __all__ = [
     "StagedPassage",
     "StoredRow",
     "Vectors",
+    "Votes",
     "Wanted",
+    "admits",
+    "alternatives",
     "edge_by_name",
     "qa_id_of",
     "sha256_of",
     "sha256_of_file",
+    "share_met",
     "uuid_or_none",
 ]

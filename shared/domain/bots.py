@@ -54,6 +54,7 @@ class BotSettings:
     consistency: str = "eventual"  # or "strong": a write answers after the flip
     kept_generations: int = 1
     columns: Mapping[str, str] = field(default_factory=dict)  # for tables: "question", "response", … to a column's name
+    recency_half_life_days: float = 0.0  # in which a publication loses half of its advantage; 0: it has none
 
 
 @dataclass(frozen=True, slots=True)

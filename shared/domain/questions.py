@@ -1,37 +1,13 @@
-"""Questions: what is asked for, proposed, vouched for and logged."""
+"""Questions: what is proposed, vouched for and logged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from shared.domain.content import Pair, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a hit must satisfy. Within a field any of the values will do (of `tags`, all must be there)."""
-
-    category: tuple[str, ...] | None = None
-    subcategory: tuple[str, ...] | None = None
-    source: tuple[str, ...] | None = None
-    source_type: tuple[str, ...] | None = None
-    author: tuple[str, ...] | None = None
-    language: tuple[str, ...] | None = None
-    difficulty: tuple[str, ...] | None = None
-    external_id: tuple[str, ...] | None = None
-    document_id: tuple[UUID, ...] | None = None
-    tags: tuple[str, ...] | None = None
-    published_from: datetime | None = None
-    published_to: datetime | None = None
-    metadata: Mapping[str, Any] | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return all(getattr(self, name) is None for name in Filter.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +32,14 @@ class Evidence:
     pair: Pair
     source: Source
     is_corrected: bool = False  # the pair is a correction of what its document says
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How many of those who were answered with a pair found that it helped, and how many that it did not."""
+
+    up: int = 0
+    down: int = 0
 
 
 @dataclass(frozen=True, slots=True)

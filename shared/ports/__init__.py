@@ -5,7 +5,15 @@ from shared.ports.changes import Amendments, DeletionCatalog, EmbedderChanges
 from shared.ports.graph import GraphCatalog
 from shared.ports.index import VectorIndex
 from shared.ports.messages import Hints, Notifier
-from shared.ports.models import AnswerWriter, Embedder, PairWriter, QuestionCondenser, WrittenAnswer, WrittenPair
+from shared.ports.models import (
+    AnswerWriter,
+    Embedder,
+    PairWriter,
+    QuestionCondenser,
+    Reranker,
+    WrittenAnswer,
+    WrittenPair,
+)
 from shared.ports.objects import ObjectStore, PresignedUpload
 from shared.ports.reading import OperationsCatalog, ReadingCatalog
 
@@ -27,6 +35,7 @@ __all__ = [
     "QuestionCondenser",
     "ReadingCatalog",
     "Registry",
+    "Reranker",
     "VectorIndex",
     "WrittenAnswer",
     "WrittenPair",

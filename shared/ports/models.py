@@ -1,4 +1,4 @@
-"""What reads and writes language: embedders, writers of answers, and writers of questions."""
+"""What reads and writes language: embedders, rerankers, writers of answers, and writers of questions."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class Embedder(Protocol):
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """The characters that each content token covers; nothing is cut off."""
+        ...
+
+
+class Reranker(Protocol):
+    """Reads a question and passages together, and tells how well each answers it."""
+
+    def score(self, question: str, passages: Sequence[str]) -> list[float]:
+        """A finite score for each passage, in the order given: more is better, and only within one call.
+
+        Raises LockstepError if it fails, StoreUnavailableError if it is too late.
+        """
         ...
 
 

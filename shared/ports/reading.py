@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Notice,
         Outcome,
         QueryLog,
+        Votes,
     )
 
 
@@ -67,6 +68,10 @@ class ReadingCatalog(Protocol):
 
     def add_feedback(self, bot: Bot, query_id: UUID, feedback: int, comment: str | None) -> None:
         """Raises NotFoundError."""
+        ...
+
+    def votes_of(self, bot: Bot, qa_ids: Collection[UUID]) -> dict[UUID, Votes]:
+        """The votes on logged answers that cited these pairs, up to a hundred for each; pairs without any are left out."""
         ...
 
     def ping(self) -> None:

@@ -8,6 +8,7 @@ from shared.testing.small import (
     FixedPairWriter,
     FixedQuestionCondenser,
     FixedWriter,
+    OverlapReranker,
     RecordingHints,
     RecordingNotifier,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "InMemoryCatalog",
     "InMemoryObjectStore",
     "InMemoryVectorIndex",
+    "OverlapReranker",
     "RecordingHints",
     "RecordingNotifier",
 ]

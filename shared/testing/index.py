@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.domain import Candidate, Collection, Filter, IndexRow, KeyRange, StoredRow, Vectors
+from shared.domain import Candidate, Collection, Fields, Filter, IndexRow, KeyRange, StoredRow, Vectors
 from shared.errors import CollectionMissingError, MismatchError, RefusedRowError
-from shared.rows import FIELD_BYTES, NO_DATE, clip, seconds_of, tag_token
+from shared.rows import FIELD_BYTES, NO_DATE, clip, is_kept_whole, seconds_of, tag_token, whole_seconds_within
 
 if TYPE_CHECKING:
     from shared.domain import Vector
@@ -189,4 +189,17 @@ def _matches(row: IndexRow, wanted: Filter) -> bool:
         return False
     if wanted.published_to is not None and not NO_DATE < row.published_at <= seconds_of(wanted.published_to):
         return False
-    return row.is_active
+    return row.is_active and not (wanted.must_not and _is_excluded(row, wanted.must_not))
+
+
+def _is_excluded(row: IndexRow, unwanted: Fields) -> bool:
+    """Only what is sure: a clipped value may be another one, tags do not stand there as they are, nor parts of seconds."""
+    for name in _SCALARS:
+        values = {value for value in getattr(unwanted, name) or () if is_kept_whole(value, FIELD_BYTES[name])}
+        if getattr(row, name) in values:
+            return True
+    if unwanted.document_id is not None and row.document_id in unwanted.document_id:
+        return True
+    first, last = whole_seconds_within(unwanted.published_from, unwanted.published_to)
+    has_period = unwanted.published_from is not None or unwanted.published_to is not None
+    return has_period and row.published_at != NO_DATE and first <= row.published_at <= last

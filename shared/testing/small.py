@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.analysis import words
 from shared.domain import Evidence, Notice
 from shared.ports import WrittenAnswer, WrittenPair
 
@@ -30,6 +31,18 @@ class RecordingNotifier:
 
     def notify(self, notice: Notice) -> None:
         self.notices.append(notice)
+
+
+class OverlapReranker:
+    """The port `Reranker`: the share of the question's words that a passage has. Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[str, tuple[str, ...]]] = []
+
+    def score(self, question: str, passages: Sequence[str]) -> list[float]:
+        self.read.append((question, tuple(passages)))
+        asked = set(words(question))
+        return [len(asked & set(words(passage))) / max(1, len(asked)) for passage in passages]
 
 
 class FixedWriter:

@@ -119,13 +119,14 @@ def test_a_connection_that_is_in_use_while_the_others_are_closed_is_not_used_aga
 @example({"a": 1.7976931348623157e308})
 @example({"a": json.loads("[" * 60 + "]" * 60)})
 def test_any_json_as_a_filter_is_answered_or_refused(api: TestClient, metadata: dict[str, Any]) -> None:
-    body = json.dumps({"question": "open?", "filters": {"metadata": metadata}})
-    response = api.post("/bots/library/search", content=body, headers=JSON)
-    assert response.status_code in (200, 422), response.text
-    if response.status_code == 422:
-        assert response.json()["errors"]
-    else:
-        assert response.json()["hits"] == []
+    for part in ("must", "must_not"):
+        body = json.dumps({"question": "open?", "filters": {part: {"metadata": metadata}}})
+        response = api.post("/bots/library/search", content=body, headers=JSON)
+        assert response.status_code in (200, 422), response.text
+        if response.status_code == 422:
+            assert response.json()["errors"]
+        else:
+            assert bool(response.json()["hits"]) == (part == "must_not")
 
 
 @pytest.mark.parametrize("world", ["real"], indirect=True)
@@ -158,6 +159,7 @@ def test_no_value_opens_another_bot(api: TestClient) -> None:
     )
     filters: list[dict[str, Any]] = [{field: INJECTIONS} for field in fields]
     filters += [{"tags": [text]} for text in INJECTIONS] + [{"metadata": {text: text}} for text in INJECTIONS]
+    filters += [{part: chosen} for part in ("must", "must_not", "should") for chosen in filters]
     filters += [{"document_id": [theirs]}, {"external_id": ["secret"]}, {}]
     for chosen in filters:
         body = {"question": "When is the other one open?", "filters": chosen}

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain import Candidate, Filter, QueryLog
+from shared.domain import Bot, Candidate, Fields, Filter, QueryLog, Votes
 from shared.errors import NotFoundError
 from shared.ports import VectorIndex
 from tests.worlds import World
@@ -28,6 +28,7 @@ RECORDS = "\n".join(
             "date": "2024-03-01",
             "shelf": {"row": 3},
             "copies": 2,
+            "colours": ["red", "blue"],
         },
         {
             "id": "b",
@@ -38,6 +39,7 @@ RECORDS = "\n".join(
             "language": "en",
             "date": "2020-01-01",
             "copies": 2.5,
+            "colours": "red",
         },
         {
             "id": "c",
@@ -97,10 +99,55 @@ def found(world: World, matching: Filter, question: str = "How is it treated or 
         (Filter(category=('" or bot_id != "',)), set()),
         (Filter(author=("'; drop table bots; --",)), set()),
         (Filter(document_id=(uuid4(),)), set()),
+        (Filter(metadata={"colours": "red"}), {"a", "b"}),
+        (Filter(metadata={"colours": ["blue", "green"]}), {"a"}),
+        (Filter(metadata={"colours": ["red"], "copies": [2.5, 7]}), {"b"}),
+        (Filter(metadata={"copies": []}), set()),
+        (Filter(metadata={"copies": "2"}), set()),
+        (Filter(metadata={"nobody": "has it"}), set()),
+        (Filter(metadata=dict.fromkeys("klmnopqrst", 1)), set()),
+        (Filter(metadata={"copies": list(range(100)), "colours": [*"abcdefgh", "red"], "shelf": {"row": 3}}), {"a"}),
+        (Filter(must_not=Fields(category=("kidney",))), {"b"}),
+        (Filter(must_not=Fields(category=("hormones", "lungs"), language=("tr",))), {"a"}),
+        (Filter(must_not=Fields(author=("nobody",))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(tags=("50% off",))), {"b", "c"}),
+        (Filter(must_not=Fields(tags=("50-off",))), {"a", "b", "c"}),  # which the index could not tell apart
+        (Filter(must_not=Fields(tags=("50% off", "treatment"))), {"c"}),
+        (Filter(must_not=Fields(external_id=("a", "c"))), {"b"}),
+        (Filter(must_not=Fields(published_from=datetime(2022, 1, 1, tzinfo=UTC))), {"b", "c"}),
+        (Filter(must_not=Fields(published_to=datetime(2020, 1, 1, tzinfo=UTC))), {"a", "c"}),
+        (Filter(must_not=Fields(published_to=datetime(2019, 12, 31, 23, 59, 59, 999_999, UTC))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(published_from=datetime(2020, 1, 1, 0, 0, 0, 1, UTC))), {"b", "c"}),
+        (
+            Filter(
+                must_not=Fields(
+                    published_from=datetime(2020, 1, 1, tzinfo=UTC), published_to=datetime(2024, 2, 1, tzinfo=UTC)
+                )
+            ),
+            {"a", "c"},
+        ),
+        (Filter(must_not=Fields(metadata={"copies": 2, "nobody": 1})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"colours": ["blue", "green"]})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"shelf": {"row": 3}})), {"b", "c"}),
+        (Filter(must_not=Fields(metadata={"nobody": "has it"})), {"a", "b", "c"}),
+        (Filter(must_not=Fields(document_id=(uuid4(),))), {"a", "b", "c"}),
+        (Filter(must_not=Fields(category=('" or bot_id != "',), author=("'; drop table bots; --",))), {"a", "b", "c"}),
+        (Filter(must_not=Fields()), {"a", "b", "c"}),
+        (Filter(category=("kidney",), must_not=Fields(language=("tr",))), {"a"}),
+        (Filter(category=("kidney",), must_not=Fields(category=("kidney",))), set()),
+        (Filter(should=Fields(category=("nowhere",), metadata={"nobody": 1})), {"a", "b", "c"}),
     ],
 )
 def test_filters_hold_exactly(library: World, matching: Filter, expected: set[str]) -> None:
     assert found(library, matching) == expected
+
+
+def test_what_matches_is_listed_and_proposed_by_words_alike(library: World) -> None:
+    matching = Filter(metadata={"colours": "red"}, must_not=Fields(metadata={"copies": 2}))
+    listed = library.reading.matching_passages(library.bot, matching, 10)
+    by_words = library.reading.lexical_search(library.bot, "treated done", limit=10, matching=matching)
+    assert len(listed) == 1
+    assert [candidate.passage_id for candidate in by_words] == listed
 
 
 def test_a_filter_on_the_document_finds_its_pairs(library: World) -> None:
@@ -108,12 +155,14 @@ def test_a_filter_on_the_document_finds_its_pairs(library: World) -> None:
     status = library.status("records.jsonl")
     assert status is not None
     assert found(library, Filter(document_id=(status.document_id,))) == {"a", "b", "c"}
+    left = found(library, Filter(must_not=Fields(document_id=(status.document_id,))))
+    assert left and not left & {"a", "b", "c"}
 
 
 def test_records_keep_their_own_fields_as_metadata(library: World) -> None:
     (hit, *_) = library.search("dialysis done", matching=Filter(external_id=("a",))).hits
     metadata = hit.evidence.pair.metadata
-    assert metadata.extra == {"shelf": {"row": 3}, "copies": 2}
+    assert metadata.extra == {"shelf": {"row": 3}, "copies": 2, "colours": ["red", "blue"]}
     assert metadata.tags == ("treatment", "50% off")
     assert metadata.published_at == datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -162,6 +211,34 @@ def test_a_log_takes_feedback_and_an_unknown_one_does_not(library: World) -> Non
     other = library.register("other")
     with pytest.raises(NotFoundError):
         library.reading.add_feedback(other, entry.query_id, -1, None)
+
+
+def test_the_votes_on_a_pair_are_those_on_answers_that_cited_it(library: World) -> None:
+    liked, mixed, unvoted, unasked = (uuid4() for _ in range(4))
+
+    def answered(feedback: int | None, *cited: UUID, bot: Bot = library.bot) -> UUID:
+        citations = tuple({"number": n, "passage_id": str(uuid4()), "qa_id": str(qa)} for n, qa in enumerate(cited, 1))
+        entry = QueryLog(uuid4(), "q", "a", False, 12, citations=citations)
+        assert library.reading.log(bot, entry, [])
+        if feedback is not None:
+            library.reading.add_feedback(bot, entry.query_id, feedback, None)
+        return entry.query_id
+
+    answered(1, liked, mixed)
+    answered(1, liked)
+    changed = answered(1, mixed)
+    library.reading.add_feedback(library.bot, changed, -1, "not after all")
+    answered(0, liked, unvoted)
+    answered(None, mixed, unvoted)
+    answered(1, unasked, unasked)
+    answered(-1, liked, bot=library.register("other"))
+
+    asked = [liked, mixed, unvoted, liked, uuid4()]
+    assert library.reading.votes_of(library.bot, asked) == {liked: Votes(2, 0), mixed: Votes(1, 1)}
+    assert library.reading.votes_of(library.bot, [unasked]) == {unasked: Votes(1, 0)}
+    assert library.reading.votes_of(library.bot, []) == {}
+    assert library.reading.forget_logs(library.bot, days=-1, limit=100) == 6
+    assert library.reading.votes_of(library.bot, asked) == {}
 
 
 def test_a_pair_is_found_though_its_generation_went_live_while_the_index_was_asked(library: World) -> None:

@@ -15,6 +15,7 @@ from shared.domain import (
     KEY_SPACE,
     VECTOR_FIELDS,
     Collection,
+    Fields,
     Filter,
     IndexRow,
     KeyRange,
@@ -150,6 +151,13 @@ def test_each_field_is_searched_by_its_own_vector(index: VectorIndex, collection
         (Filter(published_to=datetime(2023, 1, 1, tzinfo=UTC)), {1}),
         (Filter(document_id=(DOCUMENT,)), {0, 1, 2}),
         (Filter(document_id=(uuid4(),)), set()),
+        (Filter(must_not=Fields(category=("kidney", 'he"art'))), {2}),
+        (Filter(must_not=Fields(category=('x" or bot_id != "',))), {0, 1, 2}),
+        (Filter(must_not=Fields(document_id=(DOCUMENT,))), set()),
+        (Filter(must_not=Fields(document_id=(uuid4(),))), {0, 1, 2}),
+        (Filter(must_not=Fields(published_from=datetime(2023, 1, 1, tzinfo=UTC))), {1, 2}),
+        (Filter(must_not=Fields(published_to=datetime(2023, 1, 1, tzinfo=UTC))), {0, 2}),
+        (Filter(category=("kidney",), must_not=Fields(published_to=datetime(2023, 1, 1, tzinfo=UTC))), {0}),
     ],
 )
 def test_filters_on_scalars(index: VectorIndex, collection: Collection, matching: Filter, expected: set[int]) -> None:
@@ -161,6 +169,17 @@ def test_filters_on_scalars(index: VectorIndex, collection: Collection, matching
     fill(index, collection, rows)
     found = index.search(collection, BOT, vectors(9).question, fields=["question"], limit=10, matching=matching)
     assert {candidate.passage_id for candidate in found["question"]} == {rows[n].passage_id for n in expected}
+
+
+def test_the_index_leaves_out_only_what_it_knows_for_sure(index: VectorIndex, collection: Collection) -> None:
+    moment = datetime(2024, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+    rows = [row(collection, language="x" * 40, tags=("50% off",), published_at=moment), row(collection, language="en")]
+    fill(index, collection, rows)
+    unsure = Fields(language=("x" * 32,), tags=("50-off",), published_from=moment, published_to=moment)
+    found = index.search(
+        collection, BOT, vectors(9).question, fields=["question"], limit=10, matching=Filter(must_not=unsure)
+    )
+    assert {candidate.passage_id for candidate in found["question"]} == {one.passage_id for one in rows}
 
 
 def test_a_search_among_given_passages(index: VectorIndex, collection: Collection) -> None:

@@ -52,7 +52,12 @@ def problem(response: Any, status: int) -> dict[str, Any]:
 def test_a_bot_is_created_listed_fetched_and_deleted(api: TestClient) -> None:
     created = api.post("/bots", json={"slug": "care", "name": "Care", "settings": {"kept_generations": 2}})
     assert created.status_code == 201
-    assert created.json()["settings"] == {"consistency": "eventual", "kept_generations": 2, "columns": {}}
+    assert created.json()["settings"] == {
+        "consistency": "eventual",
+        "kept_generations": 2,
+        "columns": {},
+        "recency_half_life_days": 0.0,
+    }
     assert [bot["slug"] for bot in api.get("/bots").json()["bots"]] == ["care", "library"]
     assert api.get("/bots/care").json() == created.json()
     assert api.delete("/bots/care").status_code == 202
@@ -260,6 +265,13 @@ def test_no_evidence_is_an_abstention_and_is_logged(api: TestClient) -> None:
         {"question": "x", "filters": {"document_id": ["1 or 1=1"]}},
         {"question": "x", "filters": {"published_from": "yesterday"}},
         {"question": "x", "filters": {"metadata": {}}},
+        {"question": "x", "filters": {"must": {"colour": ["red"]}}},
+        {"question": "x", "filters": {"must_not": {"category": "kidney"}}},
+        {"question": "x", "filters": {"should": {"must": {"category": ["kidney"]}}}},
+        {"question": "x", "filters": {"should": []}},
+        {"question": "x", "filters": {"must": {"category": ["a"]}, "language": ["en"]}},
+        {"question": "x", "filters": {"metadata": {"colour": []}}},
+        {"question": "x", "filters": {"metadata": {"colour": ["red"] * 101}}},
         {"question": ["x"]},
         {"question": "x", "without": "graph"},
         {"question": "x", "without": ["words"]},
@@ -267,12 +279,49 @@ def test_no_evidence_is_an_abstention_and_is_logged(api: TestClient) -> None:
         {"question": "x", "without": ["graph"] * 1_000},
         {"question": "x", "without": None},
         {"question": "x", "explain": "in detail"},
+        {"question": "x", "diversity": 1.01},
+        {"question": "x", "diversity": -0.1},
+        {"question": "x", "diversity": "much"},
         [],
     ],
 )
 def test_a_bad_question_is_a_clear_error(fast: TestClient, body: object) -> None:
     found = problem(fast.post("/bots/library/search", json=body), 422)
     assert found["errors"]
+
+
+@pytest.mark.parametrize("filters", [{"colour": ["red"]}, {"must_not": {"colour": ["red"]}}])
+def test_an_unknown_field_of_a_filter_is_told_which_there_are(fast: TestClient, filters: object) -> None:
+    found = problem(fast.post("/bots/library/search", json={"question": "x", "filters": filters}), 422)
+    (error,) = found["errors"]
+    assert "no field colour" in error["message"]
+    for known in ("category", "published_from", "difficulty", "document_id", "tags", "metadata"):
+        assert known in error["message"]
+
+
+def test_a_filter_says_what_must_be_what_must_not_and_what_should(api: TestClient) -> None:
+    for id_, floor, category in (
+        ("low", 1, "visit"),
+        ("high", 9, "visit"),
+        ("none", None, "visit"),
+        ("else", 1, "shop"),
+    ):
+        pair: dict[str, Any] = {"id": id_, "question": "When is it open?", "answer": f"At {id_}.", "category": category}
+        pair |= {} if floor is None else {"floor": floor}
+        api.post("/bots/library/pairs", json=pair, params={"wait": True})
+
+    def found(**filters: object) -> set[str]:
+        body = {"question": "When is it open?", "filters": filters}
+        hits = api.post("/bots/library/search", json=body).json()["hits"]
+        return {hit["external_id"] for hit in hits}
+
+    assert found(must={"category": ["visit"]}) == found(category=["visit"]) == {"low", "high", "none"}
+    assert found(must={"category": ["visit"]}, must_not={"metadata": {"floor": [8, 9]}}) == {"low", "none"}
+    assert found(must_not={"category": ["visit"]}) == {"else"}
+    assert found(must={"metadata": {"floor": [1, 2]}}, should={"category": ["nowhere"]}) == {"low", "else"}
+    assert found(must={"metadata": {"roof": 1}}) == set()
+    assert found(must_not={"metadata": {"roof": 1}}) == {"low", "high", "none", "else"}
+    assert found(must={}, must_not={}, should={}) == {"low", "high", "none", "else"}
 
 
 def test_leaving_out_every_signal_says_what_to_do(fast: TestClient) -> None:

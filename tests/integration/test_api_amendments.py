@@ -186,8 +186,15 @@ def test_a_bot_is_changed_in_part(api: TestClient) -> None:
     assert changed["settings"]["consistency"] == "eventual"
     changed = api.patch(BOT, json={"consistency": "strong", "columns": {"question": "Frage"}}).json()
     assert changed == api.get(BOT).json()
-    assert changed["settings"] == {"consistency": "strong", "kept_generations": 3, "columns": {"question": "Frage"}}
-    for wrong in ({"consistency": "weak"}, {"kept_generations": 11}, {"slug": "other"}):
+    assert changed["settings"] == {
+        "consistency": "strong",
+        "kept_generations": 3,
+        "columns": {"question": "Frage"},
+        "recency_half_life_days": 0.0,
+    }
+    assert api.patch(BOT, json={"recency_half_life_days": 365}).json()["settings"]["recency_half_life_days"] == 365
+    half_lives = ({"recency_half_life_days": days} for days in (-1, 1e9, "a year"))
+    for wrong in ({"consistency": "weak"}, {"kept_generations": 11}, {"slug": "other"}, *half_lives):
         assert api.patch(BOT, json=wrong).status_code == 422
     assert api.patch("/bots/nobody", json={"name": "x"}).status_code == 404
 

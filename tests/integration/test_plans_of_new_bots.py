@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.postgres import EmbeddedPostgres
+from shared.analysis import ANALYSIS_VERSION
 from shared.catalog.registry import PostgresRegistry
 from shared.catalog.statistics import refresh_statistics
 from shared.domain import Bot, BotSettings, EmbedderModel
@@ -60,7 +61,9 @@ def catalog(postgres_server: EmbeddedPostgres) -> Iterator[PostgresClient]:
     )
     for slug in ("known", "new"):
         bot = registry.register_bot(slug, slug, BotSettings(), collection)
-        sql = FILL.format(bot=bot.bot_id, slug=slug, documents=1, pairs=ROWS, incarnation=INCARNATION)
+        sql = FILL.format(
+            bot=bot.bot_id, slug=slug, documents=1, pairs=ROWS, incarnation=INCARNATION, analysis=ANALYSIS_VERSION
+        )
         client.transact(lambda tx, sql=sql: tx.script(sql), timeout_seconds=120)  # type: ignore[misc]
         if slug == "known":
             client.run_alone("vacuum analyze", timeout_seconds=120)

@@ -18,8 +18,9 @@ from infra.local.postgres import EmbeddedPostgres
 from shared import postgres
 from shared.analysis import ANALYSIS_VERSION
 from shared.catalog.mapping import filter_parameters
+from shared.catalog.reading import VOTES_PER_PAIR
 from shared.catalog.registry import PostgresRegistry
-from shared.domain import Bot, BotSettings, EmbedderModel, Filter
+from shared.domain import Bot, BotSettings, EmbedderModel, Fields, Filter
 from shared.postgres import PostgresClient, Transaction
 from tests.conftest import TEMPLATE
 
@@ -86,10 +87,12 @@ JOINED_AS_WRITTEN = {
     "term_statistics",
     "matching_passages",
     "hydrate",
+    "filtered_hydrate",
     "vouch",
     "superseded",
     "corrections_of",
     "passages_of_pair",
+    "votes_of_pairs",
     "insert_query_log",
     "bearers",
     "names_of_pairs",
@@ -136,8 +139,10 @@ select p.bot_id, p.passage_id, b.collection_id, p.document_id, 1,
 from passages p join bots b using (bot_id) where p.bot_id = '{bot}';
 insert into observations (bot_id, document_id, epoch)
 select bot_id, document_id, e from documents, generate_series(1, 3) e where bot_id = '{bot}';
-insert into query_logs (bot_id, query_id, question, response_time_ms, document_ids, created_at)
-select '{bot}', gen_random_uuid(), 'q', 10, array[md5('{bot}d' || (n % {documents} + 1))::uuid], now() - n * interval '1 hour'
+insert into query_logs (bot_id, query_id, question, response_time_ms, document_ids, created_at, feedback, citations)
+select '{bot}', gen_random_uuid(), 'q', 10, array[md5('{bot}d' || (n % {documents} + 1))::uuid], now() - n * interval '1 hour',
+       case n % 3 when 0 then 1 when 1 then -1 end,
+       jsonb_build_array(jsonb_build_object('number', 1, 'qa_id', md5('{bot}q' || (n % {documents} + 1) || '-1')::uuid))
 from generate_series(1, 5000) n;
 insert into tombstones (tombstone_id, kind, bot_id, document_id, swept_at)
 select gen_random_uuid(), 'document', '{bot}', gen_random_uuid(), case when n % 50 = 0 then null else now() end
@@ -190,7 +195,13 @@ def parameters(bot: Bot) -> dict[str, Any]:
 
     document_id, now = known_id(bot, "d", 7), datetime.now(UTC)
     rows = json.dumps([{"passage_id": str(uuid4()), "qa_id": str(uuid4()), "since_generation": 1, "content_hash": "h"}])
-    wanted = Filter(category=("category 3",), tags=("tag1",), published_from=now, metadata={"shelf": 3})
+    wanted = Filter(
+        category=("category 3",),
+        tags=("tag1",),
+        published_from=now,
+        metadata={"shelf": 3, "n": [*"abcdefgh"], "m": [*"abcdefgh"]},
+        must_not=Fields(category=("category 4",), tags=("tag2",), metadata={"shelf": [4, 5]}),
+    )
     values: dict[str, Any] = {
         **filter_parameters(wanted),
         "bot_id": bot.bot_id,
@@ -276,10 +287,12 @@ def plan_of(tx: Transaction, name: str, values: Mapping[str, Any], options: str 
     defaults = _Defaulting(values)
     if name in ("insert_next_markers", "unmarked_passages"):
         defaults["after"] = UUID(int=1 << 100)
-    if name in ("filtered_lexical_search", "matching_passages", "hydrate", "proven"):
+    if name in ("filtered_lexical_search", "matching_passages", "filtered_hydrate", "proven"):
         defaults["document_id"] = None
     if name == "export_logs":
         defaults["since"] = datetime(1, 1, 1, tzinfo=UTC)
+    if name == "votes_of_pairs":
+        defaults["limit"] = VOTES_PER_PAIR
     if name == "seal_generation":
         defaults["pairs"] = 1
     tx.script("savepoint before")

@@ -97,8 +97,14 @@ def test_rollback_puts_a_document_back_and_lists_its_generations(world: World, a
 
 
 def test_bots_set_changes_what_is_named(world: World, api: TestClient) -> None:
-    changed = run("bots", "set", "library", "--consistency", "strong", "--kept-generations", "3")
-    assert changed["settings"] == {"consistency": "strong", "kept_generations": 3, "columns": {}}
+    options = "--consistency strong --kept-generations 3 --recency-half-life-days 90"
+    changed = run("bots", "set", "library", *options.split())
+    assert changed["settings"] == {
+        "consistency": "strong",
+        "kept_generations": 3,
+        "columns": {},
+        "recency_half_life_days": 90.0,
+    }
     changed = run("bots", "set", "library", "--name", "The library", "--columns", '{"question": "Frage"}')
     assert (changed["name"], changed["settings"]["columns"]) == ("The library", {"question": "Frage"})
     assert changed["settings"]["consistency"] == "strong"

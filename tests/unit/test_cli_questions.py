@@ -46,11 +46,15 @@ def _api_of(client: TestClient, bodies: list[dict[str, Any]]) -> type:
     return Api
 
 
-def run(*arguments: str) -> str:
+def _app() -> typer.Typer:
     app = typer.Typer()
     questions.add_to(app)
     evaluate.add_to(app)
-    result = CliRunner().invoke(app, list(arguments))
+    return app
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(_app(), list(arguments))
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -72,6 +76,25 @@ def test_a_search_explains_its_scores(asked: list[dict[str, Any]]) -> None:
 def test_a_signal_that_there_is_not_is_an_error_that_names_those_there_are(asked: list[dict[str, Any]]) -> None:
     with pytest.raises(LockstepError, match="lexical"):
         run("search", "library", "What does it cost?", "--without", "words")
+
+
+def test_filters_say_what_must_be_what_must_not_and_what_is_preferred(asked: list[dict[str, Any]]) -> None:
+    options = "--filter category=a --filter category=b --filter metadata.shelf=3 --filter metadata.open=true"
+    options += " --exclude metadata.note=a=b --exclude published_to=2020-01-01 --prefer metadata.shelf=x"
+    for command in ("search", "ask"):
+        assert CliRunner().invoke(_app(), [command, "library", "What does it cost?", *options.split()]).exit_code in (
+            0,
+            1,
+        )
+    assert [body["filters"] for body in asked] == 2 * [
+        {
+            "must": {"category": ["a", "b"], "metadata": {"shelf": ["3", 3], "open": ["true", True]}},
+            "must_not": {"metadata": {"note": ["a=b"]}, "published_to": "2020-01-01"},
+            "should": {"metadata": {"shelf": ["x"]}},
+        }
+    ]
+    result = CliRunner().invoke(_app(), ["search", "library", "?", "--exclude", "category"])
+    assert result.exit_code == 2 and "--exclude category: write it as FIELD=VALUE" in result.output
 
 
 def test_an_evaluation_leaves_a_signal_out(asked: list[dict[str, Any]], tmp_path: Path) -> None:

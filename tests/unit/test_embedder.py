@@ -18,8 +18,9 @@ import pytest
 from numpy.typing import NDArray
 
 from layers.model.build import RECIPE, DownloadError, ensure_model
-from shared.embedder import OnnxEmbedder, available_cores, plan_batches
+from shared.embedder import OnnxEmbedder
 from shared.errors import ConfigurationError, InvalidInputError, MismatchError
+from shared.onnx_model import available_cores, plan_batches
 
 ROOT = Path(__file__).parents[2]
 LAST_BITS = 1e-6

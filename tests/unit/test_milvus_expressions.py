@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.domain import Collection, Filter
+from shared.domain import Collection, Fields, Filter
 from shared.milvus_expressions import literal, matching, rows_of, with_ids
 
 COLLECTION = Collection(UUID(int=1), UUID(int=2), "lockstep_x", "model", "1", 4)
@@ -41,6 +41,16 @@ def test_passages_are_listed() -> None:
             f"x and is_active == true and published_at <= -86400 and published_at > {-(2**62)}",
         ),
         (Filter(metadata={"a": 1}), "x and is_active == true"),
+        (
+            Filter(category=("a",), must_not=Fields(category=("b",), document_id=(BOT,))),
+            f'x and is_active == true and category in ["a"] and category not in ["b"] and document_id not in ["{BOT}"]',
+        ),
+        (
+            Filter(must_not=Fields(published_from=datetime(1970, 1, 2, 0, 0, 0, 1, UTC))),
+            "x and is_active == true and "
+            f"(published_at < 86401 or published_at > {2**61} or published_at == {-(2**62)})",
+        ),
+        (Filter(must_not=Fields(metadata={"a": 1}, tags=("a",), language=("가" * 10,))), "x and is_active == true"),
     ],
 )
 def test_a_filter_is_written_out(wanted: Filter, expected: str) -> None:
@@ -77,7 +87,8 @@ TEXTS = st.lists(
 def test_no_value_adds_to_the_words_of_an_expression(
     category: tuple[str, ...], author: tuple[str, ...], external_id: tuple[str, ...], tags: tuple[str, ...]
 ) -> None:
-    wanted = Filter(category=category, author=author, external_id=external_id, tags=tags)
+    unwanted = Fields(author=author, tags=tags)
+    wanted = Filter(category=category, author=author, external_id=external_id, tags=tags, must_not=unwanted)
     expression = matching(rows_of(COLLECTION, BOT), wanted)
     words = re.sub(LITERAL, "L", expression)
     lists = " and ".join(
@@ -85,5 +96,7 @@ def test_no_value_adds_to_the_words_of_an_expression(
         for name, values in (("category", category), ("author", author), ("external_id", external_id))
     )
     assert words == (
-        f"deployment_id == L and bot_id == L and is_active == true and {lists}" + " and tags like L" * len(tags)
+        f"deployment_id == L and bot_id == L and is_active == true and {lists}"
+        + " and tags like L" * len(tags)
+        + f" and author not in [{', '.join('L' * len(author))}]"
     )

@@ -36,7 +36,10 @@ def passages(ranked: Sequence[Ranked]) -> list[int]:
 
 
 def test_each_search_adds_its_weight_times_the_share_of_its_best_score() -> None:
-    lists = {"question": [candidate(1, score=0.8), candidate(2, score=0.4)], LEXICAL: [candidate(2, score=12.0)]}
+    lists: dict[str, list[Candidate]] = {
+        "question": [candidate(1, score=0.8), candidate(2, score=0.4)],
+        LEXICAL: [candidate(2, score=12.0)],
+    }
     scores = {found.passage_id.int: found.score for found in fuse(lists)}
     assert scores[1] == pytest.approx(WEIGHTS["question"])
     assert scores[2] == pytest.approx(WEIGHTS["question"] * ((1 - TAIL) / 2 + TAIL / 2) + WEIGHTS[LEXICAL])

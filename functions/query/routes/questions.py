@@ -11,7 +11,6 @@ from functions.query.models import (
     AskIn,
     CitationOut,
     FeedbackIn,
-    FilterIn,
     HitOut,
     PartOut,
     SearchIn,
@@ -19,8 +18,9 @@ from functions.query.models import (
     SourceOut,
 )
 from functions.query.ranking import SIGNALS, Hit
+from functions.query.reranking import ADJUSTMENTS
 from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
-from shared.domain import Evidence, Filter, Metadata
+from shared.domain import Evidence, Metadata
 from shared.telemetry import timed
 
 router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
@@ -34,8 +34,9 @@ def search(bot: SlugOf, services: ServicesOf, body: SearchIn, request: Request) 
             bot_of(request, services, bot),
             body.question,
             top_k=body.top_k,
-            matching=_filter(body.filters),
+            matching=body.filters.filter(),
             without=body.without,
+            diversity=body.diversity,
         )
     timing = {"bot": request.state.bot_milliseconds, **found.milliseconds}
     answer = SearchOut(
@@ -58,7 +59,7 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
             bot,
             body.question,
             top_k=body.top_k,
-            matching=_filter(body.filters),
+            matching=body.filters.filter(),
             user_id=body.user_id,
             session_id=body.session_id,
         )
@@ -75,12 +76,6 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
 def give_feedback(bot: BotOf, services: ServicesOf, body: FeedbackIn) -> None:
     value = {"up": 1, "down": -1, "none": 0}[body.feedback]
     services.reading.add_feedback(bot, body.query_id, value, body.comment)
-
-
-def _filter(body: FilterIn) -> Filter:
-    values: dict[str, Any] = body.model_dump(exclude_none=True)
-    frozen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    return Filter(**frozen)
 
 
 def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:
@@ -104,7 +99,7 @@ def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:
 def _parts_out(hit: Hit) -> list[PartOut]:
     parts = [
         PartOut(signal=signal, score=hit.signals[signal], rank=hit.ranks[signal], added=hit.parts[signal])
-        for signal in SIGNALS
+        for signal in (*SIGNALS, *ADJUSTMENTS)
         if signal in hit.parts
     ]
     return sorted(parts, key=lambda part: -part.added)

@@ -14,7 +14,27 @@ and (cast(:document_id as uuid[]) is null or q.document_id = any(cast(:document_
 and (cast(:tags as text[]) is null or q.tags @> cast(:tags as text[]))
 and (cast(:published_from as timestamptz) is null or q.published_at >= cast(:published_from as timestamptz))
 and (cast(:published_to as timestamptz) is null or q.published_at <= cast(:published_to as timestamptz))
-and (cast(:metadata as jsonb) is null or q.metadata @> cast(:metadata as jsonb))
+and (cast(:metadata as text[]) is null or q.metadata @> any(cast(cast(:metadata as text[]) as jsonb[])))
+and (cast(:other_metadata as jsonb) is null or not exists (
+    select from jsonb_array_elements(cast(:other_metadata as jsonb)) as f (parts)
+    where not exists (select from jsonb_array_elements(f.parts) as e (part) where q.metadata @> e.part offset 0)
+    offset 0
+))
+and (cast(:must_not as jsonb) is null or not exists (
+    select from jsonb_to_record(cast(:must_not as jsonb)) as n (
+        category text[], subcategory text[], source text[], source_type text[], author text[], language text[],
+        difficulty text[], external_id text[], document_id uuid[], tags text[], published_from timestamptz,
+        published_to timestamptz, metadata jsonb
+    )
+    where q.category = any(n.category) or q.subcategory = any(n.subcategory) or q.source = any(n.source)
+       or q.source_type = any(n.source_type) or q.author = any(n.author) or q.language = any(n.language)
+       or q.difficulty = any(n.difficulty) or q.external_id = any(n.external_id)
+       or q.document_id = any(n.document_id) or q.tags && n.tags
+       or (coalesce(n.published_from, n.published_to) is not null
+           and q.published_at between coalesce(n.published_from, '-infinity') and coalesce(n.published_to, 'infinity'))
+       or exists (select from jsonb_array_elements(n.metadata) as e (part) where q.metadata @> e.part offset 0)
+    offset 0
+))
 
 -- name: term_statistics
 -- No row if the bot was never counted; a term is null if none of those asked for was.
@@ -112,7 +132,7 @@ and (d.corrects is null or {corrected_is_live})
 
 -- name: hydrate
 -- The one statement that decides what may enter an answer: bot active, document and pair not deleted, generation live,
--- pair active and in force, filter met. What it does not return does not exist.
+-- pair active and in force. What it does not return does not exist.
 select
     p.passage_id, p.document_id, coalesce(d.corrects, p.qa_id) as qa_id, d.corrects is not null as is_corrected,
     p.part, p.text, d.live_generation as generation,
@@ -132,8 +152,11 @@ where p.bot_id = :bot_id and p.passage_id = any(cast(:passage_ids as uuid[]))
       where t.bot_id = :bot_id and t.document_id = p.document_id and t.qa_id = p.qa_id and t.swept_at is null
         and p.since_generation <= t.generation
   )
-  and {in_force}
-  and {pair_filter};
+  and {in_force};
+
+-- name: filtered_hydrate
+-- The same for a filter, whose conditions take time to plan even where they demand nothing.
+{hydrate} and {pair_filter};
 
 -- name: vouch
 -- The same verdict as hydrate, without the content.
@@ -205,6 +228,19 @@ where cast(:passages as integer) = (select count(*) from ({vouch}) as vouched);
 -- name: set_feedback
 update query_logs set feedback = :feedback, feedback_comment = :comment
 where bot_id = :bot_id and query_id = :query_id;
+
+-- name: votes_of_pairs
+-- On answers that cited one of these pairs. No more than :limit votes are looked at for each pair.
+select w.qa_id, count(*) filter (where v.feedback > 0) as up, count(*) filter (where v.feedback < 0) as down
+from unnest(cast(:qa_ids as uuid[])) as w (qa_id)
+cross join lateral (
+    select l.feedback
+    from query_logs l
+    where l.bot_id = :bot_id and l.feedback <> 0
+      and l.citations @> jsonb_build_array(jsonb_build_object('qa_id', w.qa_id))
+    limit :limit
+) as v
+group by w.qa_id;
 
 -- name: roll_up_analytics
 insert into analytics (

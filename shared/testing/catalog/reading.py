@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from shared.aliases import with_aliases
 from shared.analysis import question_terms, terms
 from shared.bm25 import term_score, weights_of
-from shared.domain import Bot, Candidate, Evidence, Filter, Pair, QueryLog
+from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, Votes, admits
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
     BotRows,
@@ -22,8 +21,6 @@ from shared.testing.catalog.state import (
     live_passages,
     source_of,
 )
-
-_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
 
 
 class InMemoryReading:
@@ -116,6 +113,17 @@ class InMemoryReading:
             raise NotFoundError(f"The bot {bot.slug!r} has no answer {query_id}.")
         rows.feedback[query_id] = feedback, comment
 
+    @atomic
+    def votes_of(self, bot: Bot, qa_ids: Collection[UUID]) -> dict[UUID, Votes]:
+        rows = self._state.bots[bot.bot_id]
+        votes: dict[UUID, Votes] = {}
+        for query_id, (feedback, _) in rows.feedback.items():
+            cited = {UUID(citation["qa_id"]) for citation in rows.logs[query_id].citations if "qa_id" in citation}
+            for qa_id in cited & set(qa_ids) if feedback else ():
+                found = votes.get(qa_id, Votes())
+                votes[qa_id] = Votes(found.up + (feedback > 0), found.down + (feedback < 0))
+        return votes
+
     def ping(self) -> None:
         """It is here."""
 
@@ -157,33 +165,4 @@ def _evidence(rows: BotRows, row: PassageRow) -> Evidence:
 
 
 def _matches(row: PassageRow, wanted: Filter) -> bool:
-    pair, metadata = row.pair, row.pair.metadata
-    chosen = {name: getattr(wanted, name) for name in _TEXTS}
-    if any(values is not None and getattr(metadata, name) not in values for name, values in chosen.items()):
-        return False
-    if wanted.external_id is not None and pair.external_id not in wanted.external_id:
-        return False
-    if wanted.document_id is not None and row.document_id not in wanted.document_id:
-        return False
-    if not set(wanted.tags or ()) <= set(metadata.tags) or not _is_in_period(pair, wanted):
-        return False
-    return wanted.metadata is None or _contains(metadata.extra, wanted.metadata)
-
-
-def _is_in_period(pair: Pair, wanted: Filter) -> bool:
-    moment = pair.metadata.published_at
-    if wanted.published_from is None and wanted.published_to is None:
-        return True
-    if moment is None:
-        return False
-    is_late_enough = wanted.published_from is None or moment >= wanted.published_from
-    return is_late_enough and (wanted.published_to is None or moment <= wanted.published_to)
-
-
-def _contains(whole: Any, part: Any) -> bool:
-    """What Postgres's @> means for JSON: objects and lists contain parts of themselves."""
-    if isinstance(part, Mapping):
-        return isinstance(whole, Mapping) and all(n in whole and _contains(whole[n], v) for n, v in part.items())
-    if isinstance(part, list):
-        return isinstance(whole, list) and all(any(_contains(item, wanted) for item in whole) for wanted in part)
-    return bool(whole == part) and isinstance(whole, bool) == isinstance(part, bool)
+    return admits(wanted, row.pair, row.document_id)
