@@ -152,7 +152,7 @@ def _older_mentions(tx: Transaction, bot: Bot, names: Sequence[tuple[str, str]])
         name_keys=[key for key, _ in names],
         queries=[phrase_query(name) for _, name in names],
         passages=MAX_PASSAGES,
-        limit=PASSAGES_PER_NAME,
+        passages_per_name=PASSAGES_PER_NAME,
     )
     for row in rows:
         if f" {row['name_key']} " in _spelled(f"{row['question']}\n{row['text']}"):

@@ -17,6 +17,8 @@ import pytest
 from infra.local.postgres import EmbeddedPostgres
 from shared import postgres
 from shared.analysis import ANALYSIS_VERSION
+from shared.catalog.graph import PASSAGES_PER_NAME
+from shared.catalog.lexical import MAX_PASSAGES
 from shared.catalog.mapping import filter_parameters
 from shared.catalog.reading import VOTES_PER_PAIR
 from shared.catalog.registry import PostgresRegistry
@@ -258,7 +260,6 @@ def parameters(bot: Bot) -> dict[str, Any]:
     }
     for integer in (
         "limit",
-        "considered",
         "ranked",
         "small_bytes",
         "table_bytes",
@@ -276,6 +277,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "edges",
     ):
         values[integer] = 1
+    # With very small ones, reading from end to end until so many are found may be the best plan.
+    values |= {"considered": MAX_PASSAGES, "passages_per_name": PASSAGES_PER_NAME}
     for number in ("lease_seconds", "seconds", "age_seconds"):
         values[number] = 60.0
     return values

@@ -78,7 +78,7 @@ cross join lateral (
     select p.qa_id, p.since_generation, p.document_id, p.text
     from passages p
     where p.bot_id = :bot_id and p.part < :passages and p.lexemes @@ cast(k.query as tsquery)
-    limit :limit
+    limit :passages_per_name
 ) as found
 join qa_pairs q on q.bot_id = :bot_id and q.qa_id = found.qa_id and q.since_generation = found.since_generation;
 
