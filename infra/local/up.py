@@ -46,8 +46,8 @@ CHOOSABLE = (
     "WEBHOOK_SECRET",
     "WEBHOOK_URL",
 )
-# What the packages of the cloud do too: pymilvus imports pandas to compare types with it, and a stand-in of a few lines
-# is enough; there are no plugins of pydantic to look for.
+# What the packages of the cloud do too: pymilvus imports pandas and requests for next to nothing, and stand-ins of a few lines
+# are enough; there are no plugins of pydantic to look for.
 QUICK_START = {
     "PYTHONPATH": os.pathsep.join(
         filter(None, (str(Path(__file__).parents[1] / "packaging" / "stand_in"), os.environ.get("PYTHONPATH")))

@@ -28,6 +28,7 @@ NOT_NEEDED = {
     "huggingface-hub": "tokenizers asks for it only when it downloads a tokenizer; ours is a file",
     "packaging": "onnxruntime's tools import it, the session does not",
     "pandas": "pymilvus compares types with it: a stand-in of a few lines does",
+    "requests": "pymilvus asks with it for the clusters of a global endpoint: a stand-in of a few lines does",
 }
 
 RequirementsOf = Callable[[str], Iterable[str]]

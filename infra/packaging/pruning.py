@@ -58,7 +58,7 @@ AWS_SERVICES = ("s3", "sqs")  # of some four hundred that botocore describes
 ASKED_FOR = ("httpcore2", "httpx2", "opentelemetry_api", "pg8000", "scramp")
 _LICENCE = re.compile(r"(licen[cs]e|notice|copying|authors)", re.IGNORECASE)
 
-STAND_INS = {"pandas": "pandas", "pydantic_v1.py": "pydantic/v1.py"}
+STAND_INS = {"pandas": "pandas", "pydantic_v1.py": "pydantic/v1.py", "requests.py": "requests.py"}
 
 
 def prune(folder: Path, *, licences: Path) -> None:
