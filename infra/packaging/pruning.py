@@ -36,7 +36,6 @@ NEVER_OPENED = (
     *(f"numpy/_core/{part}" for part in ("lib", "_simd.*", "*_tests.*")),
     *(f"grpc/{part}" for part in ("beta", "framework")),
     "pymilvus/bulk_writer",
-    "botocore/cacert.pem",  # certifi's is taken where that is installed
     "botocore/data/*/*/examples-1.json",
     "dateutil/zoneinfo",  # pg8000 uses the parser alone
     # The logger is all that is used.
