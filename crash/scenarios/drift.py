@@ -1,4 +1,4 @@
-"""An index that somebody else altered."""
+"""What sync finds and makes good: an index that somebody else altered, terms of an older version."""
 
 from __future__ import annotations
 
@@ -35,4 +35,15 @@ def _audit_again(history: History) -> None:
     _let_audit_run(history)
 
 
-SCENARIOS = (Scenario("audit", _drifted, lambda h: [SYNC], _audit_again),)
+def _analysed_before(history: History) -> None:
+    """The terms of the passages are those of older rules."""
+    live(history)
+    observer = history.lab.observer
+    bot_id = observer.bot(history.slug)["bot_id"]
+    observer.sql("update passages set analysis = 0, lexemes = '', term_count = 0 where bot_id = :bot_id", bot_id=bot_id)
+
+
+SCENARIOS = (
+    Scenario("audit", _drifted, lambda h: [SYNC], _audit_again),
+    Scenario("new terms", _analysed_before, lambda h: [SYNC]),
+)

@@ -122,6 +122,10 @@ def _mix_generations(checked: Checked) -> None:
         "insert into membership select bot_id, document_id, 2, passage_id from membership where bot_id = :bot_id "
         "on conflict do nothing"
     )
+    checked.sql(
+        "delete from membership m using passages p where m.bot_id = :bot_id and m.generation = 2 and p.bot_id = :bot_id "
+        "and p.passage_id = m.passage_id and p.since_generation = 2 and p.text like '%topic 3%'"
+    )
 
 
 BREAKS: dict[str, tuple[Callable[[Checked], Any], str]] = {

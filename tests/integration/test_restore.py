@@ -78,7 +78,7 @@ def test_a_bot_comes_back_beside_itself_under_another_slug(source: Deployment) -
             source.restore(manifest, ["library"], slug)
     assert source.restore(manifest, ["library"], "library-before") == ["library-before"]
     world = source.world
-    assert world.answers("How to find the way")[0] == "Everything is different now."
+    assert world.answers("What is different now?")[0] == "Everything is different now."
     world.bot = world.registry.bot("library-before")
     assert world.answers("How to find the way")[0] == "How to find the way."
     assert sorted(version.key for version in world.objects.list("library-before/")) == [
