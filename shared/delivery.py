@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
     from shared.domain import Vector
 
-BATCH = 256  # passages under one lease: some seconds of embedding; with fewer, more questions of long answers are embedded twice
+# Passages under one lease. The more, the fewer questions of long answers are embedded twice; but a batch must be done long before
+# its lease ends, and embedders differ a hundredfold: so the first is small, and what it took tells how large the next may be.
+FIRST_BATCH, BATCH = 32, 256
+BATCH_SECONDS = 10.0
 LEASE_SECONDS = 120.0
-RESERVE_SECONDS = 30.0  # what a batch may still need; no new one begins with less time left
+RESERVE_SECONDS = 20.0  # what a batch may still need; no new one begins with less time left
 
 KnownVectors = Callable[[Sequence[Marker]], Mapping[UUID, Vectors]]
 
@@ -114,13 +117,14 @@ class Delivery:
         return False
 
     def _carry_out(self, bot: Bot, document_ids: Sequence[UUID], wanted: Wanted, incarnation: UUID) -> None:
+        limit = min(FIRST_BATCH, BATCH)
         while self.time_left() > RESERVE_SECONDS:
-            claim = self.catalog.claim(bot, document_ids, wanted=wanted, limit=BATCH, lease_seconds=LEASE_SECONDS)
+            claim = self.catalog.claim(bot, document_ids, wanted=wanted, limit=limit, lease_seconds=LEASE_SECONDS)
             if claim is None:
                 return
             step("delivery.claimed")
-            lease_ends = time.monotonic() + LEASE_SECONDS
-            attempt = _Attempt(self, bot, claim, incarnation, lease_ends)
+            begin = time.monotonic()
+            attempt = _Attempt(self, bot, claim, incarnation, begin + LEASE_SECONDS)
             try:
                 attempt.remove() if wanted == Wanted.ABSENT else attempt.write(claim.markers)
             except (StoreUnavailableError, CollectionMissingError):
@@ -128,6 +132,12 @@ class Delivery:
                 step("delivery.claim-released")
                 raise
             self.carried(len(claim.markers))
+            limit = next_batch(len(claim.markers), time.monotonic() - begin)
+
+
+def next_batch(passages: int, seconds: float) -> int:
+    """How many passages take BATCH_SECONDS if so many took so long; at least one, at most BATCH."""
+    return max(1, min(BATCH, int(passages * BATCH_SECONDS / max(seconds, 1e-3))))
 
 
 @dataclass(frozen=True, slots=True)

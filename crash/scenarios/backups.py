@@ -7,9 +7,8 @@ import shutil
 from datetime import UTC, datetime
 
 from crash.history import GUIDE, History
-from crash.scenarios.scenario import Scenario, live
-from shared.errors import NotFoundError, StoreUnavailableError
-from shared.steps import listen
+from crash.scenarios.scenario import Scenario, break_off, live
+from shared.errors import NotFoundError
 
 
 def _never_saved(history: History) -> None:
@@ -52,18 +51,7 @@ def _all_lost(history: History) -> None:
 def _restore_was_broken_off(history: History) -> None:
     """Its rows are there, and it answers nothing."""
     _lost_and_saved(history)
-
-    def die(boundary: str) -> None:
-        if boundary == "restore.slice-delivered":
-            raise StoreUnavailableError("The restore was broken off.")
-
-    listen(die)
-    try:
-        history.do({"kind": "restore", "bot": history.slug})
-    except StoreUnavailableError:
-        history.pass_time()
-    finally:
-        listen(None)
+    break_off(history, {"kind": "restore", "bot": history.slug}, "restore.slice-delivered")
 
 
 def _restore(history: History) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from crash.history import History
-from crash.scenarios.scenario import SYNC, Scenario, live
-from shared.errors import StoreUnavailableError
-from shared.steps import listen
+from crash.scenarios.scenario import SYNC, Scenario, break_off, live
 
 
 def _reembed_again(history: History) -> None:
@@ -22,18 +20,7 @@ def _moved(history: History) -> None:
 def _moved_and_lost(history: History) -> None:
     """The bot is on its way, and the collection that it is on its way to is gone."""
     live(history)
-
-    def die(boundary: str) -> None:
-        if boundary == "reembed.documents-delivered":
-            raise StoreUnavailableError("The change was broken off.")
-
-    listen(die)
-    try:
-        history.do({"kind": "reembed", "bot": history.slug})
-    except StoreUnavailableError:
-        history.pass_time()
-    finally:
-        listen(None)
+    break_off(history, {"kind": "reembed", "bot": history.slug}, "reembed.documents-delivered")
     (other,) = history.lab.observer.sql(
         "select c.name from bots b join collections c on c.collection_id = b.next_collection_id where b.slug = :slug",
         slug=history.slug,

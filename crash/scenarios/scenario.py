@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from crash.history import GUIDE, NEIGHBOUR, History
 from crash.worker import Job
+from shared.errors import StoreUnavailableError
+from shared.steps import listen
 
 SYNC: Job = {"kind": "sync"}
 
@@ -31,6 +33,22 @@ class Scenario:
 def request(history: History, method: str, path: str) -> Job:
     """A request to the API for something of the history's bot."""
     return {"kind": "request", "method": method, "path": f"/bots/{history.slug}{path}"}
+
+
+def break_off(history: History, job: Job, boundary: str) -> None:
+    """Do it until a store goes away at that boundary; and time passes."""
+
+    def die(reached: str) -> None:
+        if reached == boundary:
+            raise StoreUnavailableError("It was broken off.")
+
+    listen(die)
+    try:
+        history.do(job)
+    except StoreUnavailableError:
+        history.pass_time()
+    finally:
+        listen(None)
 
 
 def neighbour(history: History) -> None:

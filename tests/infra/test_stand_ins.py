@@ -19,7 +19,7 @@ CLUSTERS = {"version": "7", "clusters": [{"clusterId": "a", "endpoint": "https:/
 
 
 @contextmanager
-def server(status: int, body: Any) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def server(status: int, body: Any, **headers: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Answers everything so; and the headers that it was sent."""
     asked: list[dict[str, str]] = []
 
@@ -28,7 +28,8 @@ def server(status: int, body: Any) -> Iterator[tuple[str, list[dict[str, str]]]]
             asked.append({"path": self.path, **self.headers})
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -66,6 +67,20 @@ def test_the_clusters_of_a_global_endpoint_are_found(fetch: Callable[[str], Any]
 def test_a_bad_answer_is_told(fetch: Callable[[str], Any], status: int, body: Any, told: str) -> None:
     with server(status, body) as (url, _), pytest.raises(MilvusException, match=told):
         fetch(url)
+
+
+def test_the_token_does_not_go_where_an_answer_sends_to(fetch: Callable[[str], Any]) -> None:
+    there = server(200, {"code": 0, "data": CLUSTERS})
+    with there as (elsewhere, asked), server(302, b"", Location=f"{elsewhere}/moved") as (url, _):
+        assert fetch(url).version == 7
+    assert asked[0]["path"] == "/moved"
+    assert "Authorization" not in asked[0]
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_answer_that_breaks_off_is_none(status: int) -> None:
+    with server(status, b"half", **{"Content-Length": "9"}) as (url, _), pytest.raises(stand_in.RequestException):
+        stand_in.get(url, headers={}, timeout=5.0)
 
 
 def test_no_answer_is_told(fetch: Callable[[str], Any]) -> None:

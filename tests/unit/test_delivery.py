@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared import delivery
 from shared.catalog.delivery import MAX_ATTEMPTS
-from shared.delivery import RESERVE_SECONDS
+from shared.delivery import BATCH, BATCH_SECONDS, RESERVE_SECONDS, next_batch
 from shared.domain import Collection, EmbedderModel, IndexRow, Marker, Vectors
 from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
 from shared.testing import HashingEmbedder, InMemoryCatalog, InMemoryVectorIndex
@@ -211,7 +212,7 @@ def test_what_the_index_refuses_is_found_by_halving(world: World, index: Index) 
     rows = "".join(f"Question {n}?,It is number {n}.\n" for n in range(64))
     world.put("faq.csv", f"question,answer\n{rows}")
     assert len(texts_in(index)) == 63
-    assert len(index.writes) == 1 + 2 * 6
+    assert len(index.writes) == 2 + 2 * 5  # the first batch, and the second with its halves
 
 
 def test_an_index_that_is_away_costs_no_attempt_and_loses_nothing(world: World, index: Index, clock: Clock) -> None:
@@ -259,6 +260,23 @@ def test_nothing_is_written_with_less_lease_left_than_a_write_may_take(
     clock.now += 3600
     world.sync()
     assert state(world) == ("live", None)
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(1e9, [2, 5]), (0.0, [2, 1, 1, 1, 1, 1])])
+def test_a_batch_is_as_large_as_the_one_before_was_quick(
+    world: World, index: Index, monkeypatch: pytest.MonkeyPatch, seconds: float, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(delivery, "FIRST_BATCH", 2)
+    monkeypatch.setattr(delivery, "BATCH_SECONDS", seconds)
+    world.put("faq.csv", "question,answer\n" + "".join(f"What is {n}?,It is {n}.\n" for n in range(7)))
+    assert index.writes == sizes
+    assert state(world) == ("live", None)
+
+
+def test_the_next_batch_fits_into_its_time() -> None:
+    assert next_batch(32, 0.0) == BATCH
+    assert next_batch(32, 2 * BATCH_SECONDS) == 16
+    assert next_batch(1, 100 * BATCH_SECONDS) == 1
 
 
 def test_no_batch_begins_without_the_time_that_it_may_need(world: World, index: Index) -> None:

@@ -1,6 +1,6 @@
 """Stands for requests in a package: pymilvus asks with it where the clusters of a global endpoint are, and nothing else.
 
-The real one, with what it needs, costs every cold start some fifty milliseconds.
+The real one, with what it needs, takes 1.9 MiB, and some thirty milliseconds of processor time at every cold start.
 """
 
 from __future__ import annotations
@@ -35,16 +35,23 @@ class Response:
 
 
 def get(url: str, *, headers: Mapping[str, str], timeout: float) -> Response:
-    """What is at that address. Raises RequestException."""
+    """What is at that address, or at the one that it sends to: there without the headers, one of which is a token.
+
+    Raises RequestException.
+    """
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
+    request = Request(url)  # noqa: S310  # pymilvus gives https
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
     try:
-        with urlopen(Request(url, headers=dict(headers)), timeout=timeout) as found:  # noqa: S310  # pymilvus gives https
+        try:
+            found = urlopen(request, timeout=timeout)  # noqa: S310
+        except HTTPError as error:
+            found = error  # an answer too
+        with found:
             return Response(found.status, found.read())
-    except HTTPError as error:
-        with error:
-            return Response(error.code, error.read())
     except (OSError, HTTPException) as error:
         raise RequestException(str(error)) from error
