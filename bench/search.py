@@ -1,4 +1,4 @@
-"""How long a search takes over HTTP on the laptop default, and where the time goes."""
+"""How long a search takes over HTTP on the laptop default, where the time goes, and how a search of the index alone compares."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from bench.data import Record
+from bench.hybrid_alone import hybrid_alone
 from bench.laptop import RunningLaptop
 from bench.report import Figure, at_most, percentile
 
 QUESTIONS = 300
 WARM_UP = 20
 ADDED_MS = 5.0
+MIDDLE_TIMES, SLOW_TIMES = 1.5, 2.5  # of the yardstick's p50 and p95
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,10 @@ class Search:
 
     @property
     def catalog(self) -> float:
-        """What the catalog added: the search by words runs beside the other two, and counts as far as it outlasts them."""
+        """What the catalog added, the graph in it included: the search by words runs beside those of the index, and counts as
+        far as it outlasts them."""
         outlasting = self.parts["lexical"] - self.parts["embed"] - self.parts["index"]
-        return self.parts["bot"] + self.parts["hydrate"] + max(0.0, outlasting)
+        return self.parts["bot"] + self.parts["hydrate"] + self.parts["graph"] + max(0.0, outlasting)
 
     @property
     def added(self) -> float:
@@ -38,12 +41,17 @@ class Search:
 
 
 def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
-    """Search for questions spread over the records, one after the other."""
+    """Search for questions spread over the records, one after the other, in turns with the index alone."""
     questions = questions_of(records)
     connection = connect(laptop)
-    for question in questions[:WARM_UP]:
-        search(connection, bot, question)
-    searches = [search(connection, bot, question) for question in questions]
+    with hybrid_alone(laptop, bot) as search_alone:
+        for question in questions[:WARM_UP]:
+            search(connection, bot, question)
+            search_alone(question)
+        searches, alone = [], []
+        for question in questions:
+            searches.append(search(connection, bot, question))
+            alone.append(search_alone(question))
     connection.close()
     totals = [search.total for search in searches]
     yield Figure(f"/search over {_passages(laptop, bot):,} passages, p50", f"{percentile(totals, 0.5):.1f} ms")
@@ -56,6 +64,9 @@ def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Itera
         yield Figure(name, f"{percentile(values, 0.5):.1f} ms")
     added = percentile([search.added for search in searches], 0.5)
     yield at_most("what Lockstep adds to the three, p50", added, ADDED_MS, "{:.1f} ms")
+    for name, share, limit in (("p50", 0.5, MIDDLE_TIMES), ("p95", 0.95, SLOW_TIMES)):
+        yield Figure(f"embedding and hybrid search alone, {name}", f"{percentile(alone, share):.1f} ms")
+        yield at_most(f"/search : these, {name}", percentile(totals, share) / percentile(alone, share), limit, "{:.2f}")
 
 
 def questions_of(records: Sequence[Record]) -> list[str]:
