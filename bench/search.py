@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from bench.data import Record
@@ -43,16 +44,16 @@ class Search:
 def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
     """Search for questions spread over the records, one after the other, in turns with the index alone."""
     questions = questions_of(records)
-    connection = connect(laptop)
+    client = Client(laptop)
     with hybrid_alone(laptop, bot) as search_alone:
         for question in questions[:WARM_UP]:
-            search(connection, bot, question)
+            client.search(bot, question)
             search_alone(question)
         searches, alone = [], []
         for question in questions:
-            searches.append(search(connection, bot, question))
+            searches.append(client.search(bot, question))
             alone.append(search_alone(question))
-    connection.close()
+    client.close()
     totals = [search.total for search in searches]
     yield Figure(f"/search over {_passages(laptop, bot):,} passages, p50", f"{percentile(totals, 0.5):.1f} ms")
     yield Figure("p95", f"{percentile(totals, 0.95):.1f} ms")
@@ -74,23 +75,50 @@ def questions_of(records: Sequence[Record]) -> list[str]:
     return [str(record["question"]) for record in records[:: max(1, len(records) // QUESTIONS)]]
 
 
-def connect(laptop: RunningLaptop) -> HTTPConnection:
-    """The leanest client there is."""
-    return HTTPConnection(urlsplit(laptop.url).netloc, timeout=60.0)
+class Client:
+    """A connection that is kept, and no library: what a client spends on headers is not what the product adds."""
+
+    def __init__(self, laptop: RunningLaptop) -> None:
+        url = urlsplit(laptop.url)
+        self._host = url.netloc
+        self._socket = socket.create_connection((url.hostname, url.port), timeout=60.0)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def search(self, bot: str, question: str) -> Search:
+        """Search once. Raises RuntimeError if that is answered with an error."""
+        body = json.dumps({"question": question}).encode()
+        head = f"POST /bots/{bot}/search HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        begin = time.perf_counter()
+        self._socket.sendall(request)
+        answer, size = b"", None
+        while size is None or len(answer) < size:
+            received = self._socket.recv(1 << 20)
+            if not received:
+                raise RuntimeError("the gateway closed the connection")
+            answer += received
+            size = size or _size_of(answer)
+        total = (time.perf_counter() - begin) * 1000
+        if not answer.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"/search was answered with an error: {answer.decode()}")
+        parts = re.findall(r"([a-z]+);dur=([0-9.]+)", _header(answer, b"server-timing").decode())
+        return Search(total, {name: float(milliseconds) for name, milliseconds in parts})
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-def search(connection: HTTPConnection, bot: str, question: str) -> Search:
-    """Search once. Raises RuntimeError if that is answered with an error."""
-    body = json.dumps({"question": question})
-    begin = time.perf_counter()
-    connection.request("POST", f"/bots/{bot}/search", body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    content = response.read()
-    total = (time.perf_counter() - begin) * 1000
-    if response.status != 200:
-        raise RuntimeError(f"/search answered {response.status}: {content.decode()}")
-    parts = dict(part.split(";dur=") for part in response.headers["Server-Timing"].split(", "))
-    return Search(total, {name: float(value) for name, value in parts.items()})
+def _size_of(answer: bytes) -> int | None:
+    """Bytes of the whole answer, headers and all; None as long as the headers have not come."""
+    end = answer.find(b"\r\n\r\n")
+    return None if end < 0 else end + 4 + int(_header(answer, b"content-length"))
+
+
+def _header(answer: bytes, name: bytes) -> bytes:
+    found = re.search(rb"(?i)\r\n" + name + rb": *([^\r]*)\r\n", answer)
+    if found is None:
+        raise RuntimeError(f"the answer has no {name.decode()}")
+    return found[1]
 
 
 def _passages(laptop: RunningLaptop, bot: str) -> int:

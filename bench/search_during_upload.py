@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from bench.data import Record, write_jsonl
 from bench.laptop import RunningLaptop
 from bench.report import Figure, at_most, percentile
-from bench.search import WARM_UP, connect, questions_of, search
+from bench.search import WARM_UP, Client, questions_of
 
 UPLOADING_BOT = "busy"
 NAME = "pairs.jsonl"
@@ -21,11 +21,11 @@ LONGEST_SECONDS = 300.0  # embedding goes on as it began: the rest of it would s
 def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Iterator[Figure]:
     """Search `bot` while nothing else happens, then while all records are uploaded to another bot."""
     questions = itertools.cycle(questions_of(records))
-    connection = connect(laptop)
+    client = Client(laptop)
 
     def ask() -> float:
         time.sleep(PAUSE_SECONDS)
-        return search(connection, bot, next(questions)).total
+        return client.search(bot, next(questions)).total
 
     for _ in range(WARM_UP):
         ask()
@@ -36,7 +36,7 @@ def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Itera
     begin = time.monotonic()
     while laptop.state_of(UPLOADING_BOT, NAME) != "live" and time.monotonic() - begin < LONGEST_SECONDS:
         busy += [ask() for _ in range(10)]
-    connection.close()
+    client.close()
     laptop.api.delete(f"/bots/{UPLOADING_BOT}").raise_for_status()
     for name, values in (("idle", idle), ("during the upload", busy)):
         middle, slow = percentile(values, 0.5), percentile(values, 0.95)
