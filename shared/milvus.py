@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ T = TypeVar("T")
 CALL_TIMEOUT_SECONDS = 10.0
 CREATE_TIMEOUT_SECONDS = 60.0
 RECORDS_AT_ONCE = 500
+LITE_PARTITIONS = 16
 _MISSING, _NOT_LOADED = 100, 101
 _REFUSED = (5, 6)  # Milvus Lite; a server uses 1100 to 1199
 # A server may hang up on a client that pings while nothing is asked of it; pymilvus would, every ten seconds.
@@ -51,6 +53,7 @@ class MilvusIndex:
         self._lock = threading.Lock()
         self._connected: MilvusClient | None = None
         self._loaded: set[str] = set()
+        self._is_lite: bool | None = None  # nobody has asked yet
 
     @property
     def write_timeout_seconds(self) -> float:
@@ -248,6 +251,7 @@ class MilvusIndex:
                     limit=limit,
                     output_fields=["qa_id", "document_id"],
                     search_params=search_parameters(collection, limit),
+                    partition_names=self._partitions_of(client, bot_id),
                     consistency_level="Strong",
                     timeout=self._timeout,
                 ),
@@ -257,6 +261,19 @@ class MilvusIndex:
             return [candidate for candidate in found if candidate is not None]
 
         return dict(zip(fields, self._searchers.map(one, fields), strict=True))
+
+    def _partitions_of(self, client: MilvusClient, bot_id: UUID) -> list[str] | None:
+        """Where Milvus Lite keeps the rows of a bot: by the filter alone it would look through those of all bots.
+
+        A server finds that out by itself, and refuses to be told.
+        """
+        if self._is_lite is None:
+            self._is_lite = client.get_server_version(timeout=self._timeout).startswith("milvus_lite")
+        if not self._is_lite:
+            return None
+        return [
+            f"_pk_{int(hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest(), 16) % LITE_PARTITIONS}"
+        ]
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:
