@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import percentile
-from functions.query.ranking import SIGNALS
+from functions.query.reranking import CAN_BE_LEFT_OUT
 from infra.evaluation.judgements import Question
 from infra.evaluation.measures import Difference, Estimate, difference, estimate, per_question
 from infra.evaluation.run import Found, ask_all, write_run
@@ -62,7 +62,7 @@ def measure(
 
     whole = values()
     times = _times(chosen, questions, search)
-    signals = SIGNALS if is_ablated else ()
+    signals = CAN_BE_LEFT_OUT if is_ablated else ()
     return Result(
         chosen,
         len(questions),

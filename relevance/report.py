@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from functions.query.ranking import SIGNALS
+from functions.query.reranking import CAN_BE_LEFT_OUT
 from relevance.measuring import Result
 
 HEADERS = (
@@ -30,7 +30,7 @@ def ablations(results: Iterable[Result]) -> list[str]:
         for result in results
         if result.without
     ]
-    return list(_table(("set", "measured", *(f"without {signal}" for signal in SIGNALS)), rows)) if rows else []
+    return list(_table(("set", "measured", *(f"without {signal}" for signal in CAN_BE_LEFT_OUT)), rows)) if rows else []
 
 
 def _row(result: Result, is_whole: bool) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 from shared.stop_words import STOP_WORDS, TELLING_WORDS
 
-ANALYSIS_VERSION = 3  # raise it with every change of the rules: sync then finds the terms of all passages anew
-PREFIXES = (4, 6)  # characters
+ANALYSIS_VERSION = 4  # raise it with every change of the rules: sync then finds the terms of all passages anew
+PREFIXES = (3, 4, 6)  # characters
 MAX_QUESTION_TERMS = 512
 _PREFIX = "~"  # behind first letters, so that they are never taken for a stem
 _MAX_TERM_CHARACTERS = 64

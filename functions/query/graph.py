@@ -63,8 +63,10 @@ class Walker:
         called = self.catalog.names_of(bot, {qa_id for qa_ids in aliases.values() for qa_id in qa_ids}, self.limits)
         for key, qa_ids in aliases.items():
             own = [bearer.name for bearer in called if bearer.name.kind == "focus" and bearer.qa_id in qa_ids]
-            if own:
-                most_common = max(own, key=lambda name: (own.count(name), name.key))
+            most_common = max(own, key=lambda name: (own.count(name), name.key), default=None)
+            if (
+                most_common and sum(name.key == most_common.key for name in own) > len(own) / 2
+            ):  # else it has several meanings
                 question = replace_name(question, key, most_common.text)
         return question
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from functions.query.filters import FilterIn
 from functions.query.ranking import SIGNALS, Signal
-from functions.query.reranking import Adjustment
+from functions.query.reranking import CAN_BE_LEFT_OUT, Adjustment
 from functions.query.values import (
     AnswerText,
     Comment,
@@ -228,8 +228,11 @@ class PairOut(Model):
 # Questions
 
 
-def _some_left(without: list[Signal]) -> list[Signal]:
-    if set(without) == set(SIGNALS):
+LeftOut = Signal | Literal["intent"]
+
+
+def _some_left(without: list[LeftOut]) -> list[LeftOut]:
+    if set(without) >= set(SIGNALS):
         raise ValueError("nothing is left to search by: leave out fewer signals")
     return without
 
@@ -238,7 +241,7 @@ class SearchIn(Model):
     question: Question
     top_k: int = Field(10, ge=1, le=MAX_TOP_K)
     filters: FilterIn = Field(default_factory=lambda: FilterIn())
-    without: Annotated[list[Signal], Field(max_length=len(SIGNALS)), AfterValidator(_some_left)] = Field(
+    without: Annotated[list[LeftOut], Field(max_length=len(CAN_BE_LEFT_OUT)), AfterValidator(_some_left)] = Field(
         default_factory=list, description="signals that are left out, to see what each is worth"
     )
     diversity: float = Field(

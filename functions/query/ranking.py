@@ -13,12 +13,13 @@ Signal = Literal["question", "response", "combined", "lexical", "graph"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 LEXICAL: Signal = "lexical"
 GRAPH: Signal = "graph"
+UNNAMED = 0.25  # how much a walk counts that starts from hits alone, which are less sure than names in the question
 GRAPH_CONSTANT = 10  # how slowly what a walker visits less counts for less
 DEPTH = (
     100  # candidates of a list that count by how far they are above the last of these; further down, ranks alone tell
 )
 TAIL = 0.02  # what a rank alone counts at most
-WEIGHTS: Mapping[str, float] = {"question": 0.5, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
+WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,10 @@ class Hit:
     ranks: Mapping[str, int] = field(default_factory=dict)
 
 
-def weights_for(trust: float) -> Mapping[str, float]:
-    """The weights where the embedder is trusted so far, from 0 to 1."""
-    return {name: weight * (trust if name in VECTOR_FIELDS else 1.0) for name, weight in WEIGHTS.items()}
+def weights_for(trust: float, *, is_named: bool) -> Mapping[str, float]:
+    """The weights where the embedder is trusted so far, from 0 to 1, and where the question has names or not."""
+    shares = dict.fromkeys(VECTOR_FIELDS, trust) | {GRAPH: 1.0 if is_named else UNNAMED}
+    return {name: weight * shares.get(name, 1.0) for name, weight in WEIGHTS.items()}
 
 
 def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:

@@ -1,4 +1,4 @@
-"""From fused hits to the order that is shown: what a cross-encoder says, preferences, recency, votes, and variety.
+"""From fused hits to the order that is shown: what a cross-encoder says, intent, preferences, recency, votes, and variety.
 
 All of it is a pure function of the hits and of one number for each. What a signal adds stands in a hit's parts, whose sum is
 the score; a signal that says the same of all hits changes no order. The stages go in the order in which they are written here.
@@ -14,18 +14,21 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from functions.query.ranking import Hit
+from functions.query.intents import Intents, agreement, intents_of_pair
+from functions.query.ranking import SIGNALS, Hit
 from shared.analysis import words
 from shared.domain import Fields, Votes, share_met
 from shared.errors import LockstepError
 from shared.ports import Reranker
 from shared.telemetry import logger
 
-Adjustment = Literal["reranker", "should", "recency", "feedback", "diversity"]
+Adjustment = Literal["reranker", "intent", "should", "recency", "feedback", "diversity"]
 ADJUSTMENTS: tuple[Adjustment, ...] = get_args(Adjustment)
+INTENT: Literal["intent"] = "intent"
+CAN_BE_LEFT_OUT = (*SIGNALS, INTENT)
 RERANKER_WEIGHT = 4.0  # more than all searches together: it has read both texts
 # What a signal of 1 adds to a score, as a share of it.
-SHARES: Mapping[Adjustment, float] = {"should": 0.5, "recency": 0.1, "feedback": 0.1}
+SHARES: Mapping[Adjustment, float] = {"intent": 0.3, "should": 0.5, "recency": 0.1, "feedback": 0.1}
 PRIOR_VOTES = 2  # up, and as many down, that every pair has to begin with
 
 
@@ -55,6 +58,11 @@ def by_cross_encoder(hits: Sequence[Hit], scores: Sequence[float]) -> list[Hit]:
 
 
 # Signals of -1 to 1 for each hit; 0 is neutral
+
+
+def intent_signals(hits: Sequence[Hit], asked: Intents) -> list[float]:
+    """How surely each pair answers what is asked for."""
+    return [agreement(asked, intents_of_pair(hit.evidence.pair)) if asked else 0.0 for hit in hits]
 
 
 def should_shares(hits: Sequence[Hit], should: Fields | None) -> list[float]:

@@ -14,8 +14,18 @@ from uuid import UUID
 
 from functions.query.condensing import condense_with
 from functions.query.graph import Walker
+from functions.query.intents import Intents, intents_of
 from functions.query.ranking import DEPTH, GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair, weights_for
-from functions.query.reranking import adjust, feedback_signals, mmr, read_again, recencies, should_shares
+from functions.query.reranking import (
+    INTENT,
+    adjust,
+    feedback_signals,
+    intent_signals,
+    mmr,
+    read_again,
+    recencies,
+    should_shares,
+)
 from functions.query.trust import trust_in
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from shared.ports import Embedder
 
 FIRST_LIMIT = DEPTH  # candidates per search
-CANDIDATES_PER_HIT = 5
+CANDIDATES_PER_HIT = 2
 LIMIT_GROWTH = 4
 REORDERED = 50  # passages that are looked at at least, where preferences, variety or a model may change the order
 MAX_ROUNDS = 3
@@ -69,6 +79,7 @@ class _Asked:
     bot: Bot
     text: str
     named: Sequence[Bearer]  # by names in the question
+    intents: Intents
     matching: Filter
     passage_ids: Sequence[UUID] | None
     without: Collection[str]
@@ -165,7 +176,9 @@ class Retrieval:
                 text = self._walker.with_own_names(bot, text, named)
         is_embedded = set(VECTOR_FIELDS) - set(without)
         trust = trust_in(self._embedder_of(bot), text) if is_embedded else 1.0
-        return _Asked(bot, text, named, matching, passage_ids, without, weights_for(trust), 0.0, clock)
+        weights = weights_for(trust, is_named=bool(named))
+        intents: Intents = {} if INTENT in without else intents_of(text)
+        return _Asked(bot, text, named, intents, matching, passage_ids, without, weights, 0.0, clock)
 
     def _embedder_of(self, bot: Bot) -> Embedder:
         return self._embedders.of(bot.collection)
@@ -245,7 +258,7 @@ class Retrieval:
         return SearchResult(hits, not stale, dropped, asked.clock.milliseconds)
 
     def _reorder(self, asked: _Asked, hits: list[Hit], top_k: int) -> list[Hit]:
-        """What a cross-encoder, preferences, recency, votes and variety change of the order; the best `top_k`."""
+        """What a cross-encoder, intent, preferences, recency, votes and variety change of the order; the best `top_k`."""
         if self._reranker:
             with asked.clock.measure("rerank"):
                 hits = read_again(asked.text, hits, self._reranker, self._reranker_hits)
@@ -255,6 +268,7 @@ class Retrieval:
         adjusted = adjust(
             hits,
             {
+                INTENT: intent_signals(hits, asked.intents),
                 "should": should_shares(hits, asked.matching.should),
                 "recency": recencies(hits, datetime.now(UTC), half_life),
                 "feedback": feedback_signals(hits, votes),

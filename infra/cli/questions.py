@@ -33,7 +33,7 @@ WithoutOption = Annotated[
     list[str] | None,
     typer.Option(
         "--without",
-        help="Leave a signal out: question, response, combined, lexical or graph; may be given several times.",
+        help="Leave a signal out: question, response, combined, lexical, graph or intent; may be given several times.",
     ),
 ]
 PASSAGE_CHARACTERS = 300

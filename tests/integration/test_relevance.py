@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from functions.query.ranking import SIGNALS
+from functions.query.reranking import CAN_BE_LEFT_OUT
 from infra.evaluation.measures import Estimate
 from infra.evaluation.run import read_run
 from relevance import __main__ as command
@@ -79,10 +79,16 @@ def test_a_set_is_measured_with_all_signals_and_without_each(api: TestClient, da
     assert result.recall.mean == 1.0
     assert 0 < result.p50 <= result.p95
     # Nothing but the graph leads from the daughter to the town.
-    assert (result.without["graph"].mean, set(result.without)) == (-0.5, set(SIGNALS))
-    assert {tuple(body["without"]) for body in bodies if body.get("top_k") == TOP_K} == {(), *((s,) for s in SIGNALS)}
+    assert (result.without["graph"].mean, set(result.without)) == (-0.5, set(CAN_BE_LEFT_OUT))
+    assert {tuple(body["without"]) for body in bodies if body.get("top_k") == TOP_K} == {
+        (),
+        *((s,) for s in CAN_BE_LEFT_OUT),
+    }
     assert [body for body in bodies if "top_k" not in body] == [{"question": q["text"]} for q in QUESTIONS[:2]]
-    assert {file.name for file in out.iterdir()} == {"people.jsonl", *(f"people.without-{s}.jsonl" for s in SIGNALS)}
+    assert {file.name for file in out.iterdir()} == {
+        "people.jsonl",
+        *(f"people.without-{s}.jsonl" for s in CAN_BE_LEFT_OUT),
+    }
     far, near = read_run(out / "people.jsonl")
     assert {"W1", "W2", "W3"} <= set(far.answer_ids[:8])
     assert (near.question_id, near.answer_ids[0]) == ("near", "X7")

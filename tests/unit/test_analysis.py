@@ -21,22 +21,25 @@ def flat(question: str) -> set[str]:
         ("The Tides, again!", ["the", "tide", "again"]),
         (
             "İSTANBUL'da Iğdır ılık bir IŞIK",
-            ["ista~", "istanb~", "igdi~", "igdir", "ilik~", "ilik", "bir", "isik~", "isik"],
+            [
+                *("ist~", "ista~", "istanb~", "igd~", "igdi~", "igdir", "ili~", "ilik~", "ilik"),
+                *("bir~", "bir", "isi~", "isik~", "isik"),
+            ],
         ),
-        ("die Straße, die STRASSE", ["die", "stra~", "strass~", "die", "stra~", "strass~"]),
+        ("die Straße, die STRASSE", ["die~", "die", "str~", "stra~", "strass~"] * 2),
         ("studies", ["studi"]),  # plain letters without a function word: taken for English
         ("ﬁne ２０２４ Ⅳ", ["fine", "2024", "iv"]),
         ("한국어 검색", ["한국", "국어", "검색"]),
         ("물", ["물"]),
-        ("東京タワー tower", ["東京", "京タ", "タワ", "ワー", "towe~", "tower"]),
+        ("東京タワー tower", ["東京", "京タ", "タワ", "ワー", "tow~", "towe~", "tower"]),
         ("ガ", ["ガ"]),
         ("ภาษา", ["ภา", "าษ", "ษา"]),
         ("the korean한국어mixed", ["the", "korean", "한국", "국어", "mix"]),
-        ("snake_case a-b c'd é", ["snak~", "snake", "case~", "case", "a", "b", "c", "d", "e"]),
+        ("snake_case a-b c'd é", ["sna~", "snak~", "snake", "cas~", "case~", "case", "a", "b", "c", "d", "e"]),
         ("PCDH19 5mg", ["pcdh", "19", "pcdh19", "5", "mg", "5mg"]),
         ("Crohn's and l'eau", ["crohn", "and", "l", "eau"]),
-        ("भाषा में।", ["भाषा~", "भाषा", "में"]),
-        ("الكِتَاب", ["الكت~", "الكتاب~"]),
+        ("भाषा में।", ["भाष~", "भाषा~", "भाषा", "में~", "में"]),
+        ("الكِتَاب", ["الك~", "الكت~", "الكتاب~"]),
         ("", []),
         ("?! … 😀 \x00 \ud800", []),
     ],
@@ -63,7 +66,7 @@ def test_what_a_reader_takes_for_the_same_is_the_same(one: str, other: str) -> N
 
 
 def test_diacritics_that_tell_words_apart_are_kept() -> None:
-    assert list(terms("bạn bán bàn")) == ["bạn", "bán", "bàn"]
+    assert list(terms("bạn bán bàn")) == ["bạn~", "bạn", "bán~", "bán", "bàn~", "bàn"]
 
 
 def test_a_number_is_cut_where_it_is_none_any_more() -> None:
@@ -87,16 +90,16 @@ def test_a_question_of_a_million_words_leaves_lexemes_that_postgres_takes() -> N
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ("What is the cause of gout?", [("caus", "cause"), ("caus~",), ("gout",), ("gout~",)]),
-        ("Gut nedir, nasıl olur?", [("gut",)]),
-        ("Was ist eine Gicht?", [("gicht",), ("gich~",)]),
-        ("Qu'est-ce que la goutte ?", [("goutt", "goutte~"), ("gout~",)]),
-        ("¿Qué es la gota?", [("gota",), ("gota~",)]),
+        ("What is the cause of gout?", [("caus", "cause"), ("cau~",), ("caus~",), ("gout",), ("gou~",), ("gout~",)]),
+        ("Gut nedir, nasıl olur?", [("gut",), ("gut~",)]),
+        ("Was ist eine Gicht?", [("gicht",), ("gic~",), ("gich~",)]),
+        ("Qu'est-ce que la goutte ?", [("goutt", "goutte~"), ("gou~",), ("gout~",)]),
+        ("¿Qué es la gota?", [("gota",), ("got~",), ("gota~",)]),
         ("통풍은 무엇인가요?", [("통풍",), ("풍은",)]),
-        ("How do men die?", [("men",), ("die",)]),  # an article in German
-        ("der die das", [("der",), ("die",), ("das",)]),  # never all of them
-        ("who is it", [("who",), ("is",), ("it",)]),
-        ("gout gout GOUT", [("gout",), ("gout~",)]),
+        ("How do men die?", [("men",), ("men~",), ("die",), ("die~",)]),  # an article in German
+        ("der die das", [("der",), ("der~",), ("die",), ("die~",), ("das",), ("das~",)]),  # never all of them
+        ("who is it", [("who",), ("who~",), ("is",), ("it",)]),
+        ("gout gout GOUT", [("gout",), ("gou~",), ("gout~",)]),
         ("?!", []),
         ("", []),
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from functions.query.ranking import (
     DEPTH,
+    GRAPH,
     GRAPH_CONSTANT,
     LEXICAL,
     TAIL,
@@ -62,9 +63,17 @@ def test_a_search_that_is_sure_outweighs_one_that_is_not() -> None:
 
 
 def test_an_embedder_that_is_not_trusted_weighs_less() -> None:
-    weights = weights_for(0.2)
+    weights = weights_for(0.2, is_named=True)
     assert weights["question"] == pytest.approx(0.2 * WEIGHTS["question"])
-    assert weights[LEXICAL] == WEIGHTS[LEXICAL]
+    assert (weights[LEXICAL], weights[GRAPH]) == (WEIGHTS[LEXICAL], WEIGHTS[GRAPH])
+
+
+def test_a_walk_from_hits_alone_weighs_less_than_one_from_names() -> None:
+    weights = weights_for(1.0, is_named=False)
+    assert weights[GRAPH] < WEIGHTS[GRAPH]
+    assert {name: weights[name] for name in WEIGHTS if name != GRAPH} == {
+        n: w for n, w in WEIGHTS.items() if n != GRAPH
+    }
 
 
 def test_what_both_searches_find_is_before_what_one_finds_first() -> None:
