@@ -32,6 +32,7 @@ STUCK = {
     "a generation is neither live nor kept": """
         select document_id, generation, state from generations where bot_id = :bot_id and state not in ('live', 'kept')""",
     "a pair is not in the graph": "select qa_id, since_generation from unlinked where bot_id = :bot_id",
+    "a question was not compared": "select qa_id, since_generation from uncompared where bot_id = :bot_id",
     "a delete has no final receipt": """
         select t.kind, t.object_key, t.swept_at, r.state from tombstones t left join receipts r using (tombstone_id)
         where t.bot_id = :bot_id and (t.swept_at is null or r.state is distinct from 'final')""",
@@ -78,6 +79,10 @@ WRONG = {
         select e.source_qa_id from relations e where e.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.source_qa_id
             and q.since_generation = e.since_generation)""",
+    "a relation of similarity leads to nothing, or another pair asks the same and there is none": """
+        select e.source_qa_id, e.target_qa_id from relations e
+        where e.bot_id = :bot_id and e.origin = 'similarity' and not exists (
+            select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.target_qa_id)""",
     "a name or a mention stands on nothing": """
         select n.name_key, n.qa_id from names n where n.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = n.bot_id and q.qa_id = n.qa_id

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -239,24 +240,41 @@ class MilvusIndex:
             expression = expressions.with_ids(expression, passage_ids)
 
         def one(field: str) -> list[Candidate]:
-            hits = self._call(
-                lambda client: client.search(
-                    collection.name,
-                    [vector],
-                    anns_field=f"{field}_vector",
-                    filter=expression,
-                    limit=limit,
-                    output_fields=["qa_id", "document_id"],
-                    search_params=search_parameters(collection, limit),
-                    consistency_level="Strong",
-                    timeout=self._timeout,
-                ),
-                collection,
-            )
-            found = (candidate_of(hit, collection.metric) for hit in hits[0])
-            return [candidate for candidate in found if candidate is not None]
+            return self._search(collection, [vector], expression, field=field, limit=limit)[0]
 
         return dict(zip(fields, self._searchers.map(one, fields), strict=True))
+
+    def nearest(
+        self, collection: Collection, bot_id: UUID, vectors: Sequence[Vector], *, field: str, limit: int
+    ) -> list[list[Candidate]]:
+        if not vectors:
+            return []
+        expression = expressions.first_passages(expressions.rows_of(collection, bot_id))
+        found = self._search(collection, vectors, expression, field=field, limit=limit)
+        if collection.metric != "L2":
+            return found
+        # Vectors are of unit length, and Milvus tells the square of their distance.
+        return [[replace(candidate, score=1 + candidate.score / 2) for candidate in near] for near in found]
+
+    def _search(
+        self, collection: Collection, vectors: Sequence[Vector], expression: str, *, field: str, limit: int
+    ) -> list[list[Candidate]]:
+        answered = self._call(
+            lambda client: client.search(
+                collection.name,
+                list(vectors),
+                anns_field=f"{field}_vector",
+                filter=expression,
+                limit=limit,
+                output_fields=["qa_id", "document_id"],
+                search_params=search_parameters(collection, limit),
+                consistency_level="Strong",
+                timeout=self._timeout,
+            ),
+            collection,
+        )
+        candidates = ([candidate_of(hit, collection.metric) for hit in hits] for hits in answered)
+        return [[candidate for candidate in found if candidate is not None] for found in candidates]
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:
