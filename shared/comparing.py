@@ -49,7 +49,9 @@ class Comparing:
         while self.time_left() > RESERVE_SECONDS:
             contents = self.graph.uncompared(bot, after=last, limit=PAIRS_AT_ONCE)
             if contents:
-                self.graph.set_similar(bot, self._compare(bot, contents))
+                found = self._compare(bot, contents)
+                step("graph.neighbours-found")
+                self.graph.set_similar(bot, found)
                 step("graph.pairs-compared")
                 last = contents[-1]
             if len(contents) < PAIRS_AT_ONCE:
