@@ -28,7 +28,7 @@ from shared.steps import step
 # 0.90 on have a relevant abstract in common, from 0.85 on four of five. Another embedder needs another figure.
 SIMILAR_FROM = 0.95
 PAIRS_AT_ONCE = 50  # many vectors in one search: one by one costs ten times as much each
-NEIGHBOURS = 25  # that are looked at for each: some are of kept generations or dead
+NEIGHBOURS = 12  # that are looked at for each: some are of kept generations or dead; each costs as much as finding it
 SAME = 0.9999  # the cosine of equal questions, as float32 has it
 
 
