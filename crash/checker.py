@@ -16,7 +16,7 @@ import numpy as np
 from crash.api import Api, answers_by_document
 from crash.observer import Observer
 from crash.reader import violations_of
-from crash.texts import answers
+from crash.texts import SHARED, answers
 from shared.domain import VECTOR_FIELDS, IndexRow, sha256_of
 
 Expected = Mapping[str, str]  # the edition of each document that must answer, by name; no other may
@@ -32,6 +32,7 @@ STUCK = {
     "a generation is neither live nor kept": """
         select document_id, generation, state from generations where bot_id = :bot_id and state not in ('live', 'kept')""",
     "a pair is not in the graph": "select qa_id, since_generation from unlinked where bot_id = :bot_id",
+    "a question was not compared": "select qa_id, since_generation from uncompared where bot_id = :bot_id",
     "a delete has no final receipt": """
         select t.kind, t.object_key, t.swept_at, r.state from tombstones t left join receipts r using (tombstone_id)
         where t.bot_id = :bot_id and (t.swept_at is null or r.state is distinct from 'final')""",
@@ -78,6 +79,21 @@ WRONG = {
         select e.source_qa_id from relations e where e.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.source_qa_id
             and q.since_generation = e.since_generation)""",
+    "a relation of similarity leads to nothing": """
+        select e.source_qa_id, e.target_qa_id from relations e
+        where e.bot_id = :bot_id and e.origin = 'similarity' and not exists (
+            select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.target_qa_id)""",
+    "two documents ask the same, and no relation says so": f"""
+        with asked as (
+            select distinct q.bot_id, q.qa_id from qa_pairs q
+            join documents d on d.bot_id = q.bot_id and d.document_id = q.document_id and d.corrects is null
+            join passages p on p.bot_id = q.bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
+            join membership m on m.bot_id = q.bot_id and m.document_id = q.document_id
+                and m.generation = d.live_generation and m.passage_id = p.passage_id
+            where q.bot_id = :bot_id and q.question = '{SHARED}' and q.is_active)
+        select a.qa_id from asked a where (select count(*) from asked) > 1 and not exists (
+            select from relations e where e.bot_id = a.bot_id and e.origin = 'similarity'
+            and a.qa_id in (e.source_qa_id, e.target_qa_id))""",
     "a name or a mention stands on nothing": """
         select n.name_key, n.qa_id from names n where n.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = n.bot_id and q.qa_id = n.qa_id

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 PAIRS = 6
+SHARED = "What is said on topic 0?"  # the first question of all documents
 CONSTANT = 2  # pairs that every edition has alike, so that generations share their passages
 
 
@@ -15,7 +16,7 @@ def content(name: str, edition: str) -> bytes:
     records = [
         {
             "id": str(n),
-            "question": f"What does {name} say on topic {n}?",
+            "question": SHARED if n == 0 else f"What does {name} say on topic {n}?",
             "answer": answer,
             "focus": f"topic {n}",  # which the answers of all documents mention
             "related": [str((n + 1) % PAIRS)],

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -242,25 +243,49 @@ class MilvusIndex:
             expression = expressions.with_ids(expression, passage_ids)
 
         def one(field: str) -> list[Candidate]:
-            hits = self._call(
-                lambda client: client.search(
-                    collection.name,
-                    [vector],
-                    anns_field=f"{field}_vector",
-                    filter=expression,
-                    limit=limit,
-                    output_fields=["qa_id", "document_id"],
-                    search_params=search_parameters(collection, limit),
-                    partition_names=self._partitions_of(client, bot_id),
-                    consistency_level="Strong",
-                    timeout=self._timeout,
-                ),
-                collection,
-            )
-            found = (candidate_of(hit, collection.metric) for hit in hits[0])
-            return [candidate for candidate in found if candidate is not None]
+            return self._search(collection, bot_id, [vector], expression, field=field, limit=limit)[0]
 
         return dict(zip(fields, self._searchers.map(one, fields), strict=True))
+
+    def nearest(
+        self, collection: Collection, bot_id: UUID, vectors: Sequence[Vector], *, field: str, limit: int
+    ) -> list[list[Candidate]]:
+        if not vectors:
+            return []
+        expression = expressions.first_passages(expressions.rows_of(collection, bot_id))
+        found = self._search(collection, bot_id, vectors, expression, field=field, limit=limit)
+        if collection.metric != "L2":
+            return found
+        # Vectors are of unit length, and Milvus tells the square of their distance.
+        return [[replace(candidate, score=1 + candidate.score / 2) for candidate in near] for near in found]
+
+    def _search(
+        self,
+        collection: Collection,
+        bot_id: UUID,
+        vectors: Sequence[Vector],
+        expression: str,
+        *,
+        field: str,
+        limit: int,
+    ) -> list[list[Candidate]]:
+        answered = self._call(
+            lambda client: client.search(
+                collection.name,
+                list(vectors),
+                anns_field=f"{field}_vector",
+                filter=expression,
+                limit=limit,
+                output_fields=["qa_id", "document_id"],
+                search_params=search_parameters(collection, limit),
+                partition_names=self._partitions_of(client, bot_id),
+                consistency_level="Strong",
+                timeout=self._timeout,
+            ),
+            collection,
+        )
+        candidates = ([candidate_of(hit, collection.metric) for hit in hits] for hits in answered)
+        return [[candidate for candidate in found if candidate is not None] for found in candidates]
 
     def _partitions_of(self, client: MilvusClient, bot_id: UUID) -> list[str] | None:
         """Where Milvus Lite keeps the rows of a bot: by the filter alone it would look through those of all bots.
@@ -271,9 +296,8 @@ class MilvusIndex:
             self._is_lite = client.get_server_version(timeout=self._timeout).startswith("milvus_lite")
         if not self._is_lite:
             return None
-        return [
-            f"_pk_{int(hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest(), 16) % LITE_PARTITIONS}"
-        ]
+        digest = hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest()
+        return [f"_pk_{int(digest, 16) % LITE_PARTITIONS}"]
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:

@@ -54,6 +54,11 @@ def matching(expression: str, wanted: Filter) -> str:
     return " and ".join(terms)
 
 
+def first_passages(expression: str) -> str:
+    """One row of each pair that is active."""
+    return f"{expression} and is_active == true and part == 0"
+
+
 def _without(unwanted: Fields) -> Iterator[str]:
     """What the scalars can tell for sure of what must not be: neither clipped values nor tags, which stand there altered."""
     for name in _SCALARS:

@@ -20,6 +20,7 @@ from shared.catalog.graph import PostgresGraph
 from shared.catalog.operations import PostgresOperations
 from shared.catalog.reading import PostgresReading
 from shared.catalog.registry import PostgresRegistry
+from shared.comparing import Comparing
 from shared.delivery import Delivery
 from shared.domain import Bot, BotSettings, Collection, DocumentStatus, Filter
 from shared.embedders import Embedders
@@ -120,6 +121,9 @@ class World:
     def link(self, *document_ids: UUID) -> bool:
         """What those documents brought, by default all that waits."""
         return Linking(self.graph, self.time_left).run(self.refreshed(), document_ids or None)
+
+    def compare(self) -> bool:
+        return Comparing(self.graph, self.index, self.time_left).run(self.refreshed())
 
     def deliver(self, *document_ids: UUID) -> bool:
         done = [self.carrier(view).run(view, document_ids) for view in self.embedders().views(self.refreshed())]

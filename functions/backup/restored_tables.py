@@ -66,6 +66,7 @@ class RestoredTables:
             for table in (*tables, "membership"):
                 tx.execute(f"restore_{table}", **parameters)
             tx.execute("unlink_all", bot_id=bot_id)  # the graph is built anew, like the index
+            tx.execute("compare_all_again", bot_id=bot_id)
             refresh_statistics(tx, bot_id)
             _verify(tx, manifest, bot_id)
             _insert_markers(tx, bot_id, collection)

@@ -12,7 +12,7 @@ from shared.domain import Bearer, Bot, Edge, Evidence, Filter, FirstPassage, Gra
 from shared.errors import NotFoundError
 from shared.ports import GraphCatalog, ReadingCatalog
 
-LIMITS = GraphLimits()
+LIMITS = GraphLimits(similar=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Explorer:
         hops: int,
         limit: int,
     ) -> Subgraph:
-        walk = Walker(self.graph).walk(bot, starts, named, hops=hops)
+        walk = Walker(self.graph, LIMITS).walk(bot, starts, named, hops=hops)
         found, is_current = self._told(bot, walk, starts, required, limit)
         if not is_current:  # something went live in between: look once more
             found, _ = self._told(bot, walk, starts, required, limit)

@@ -17,6 +17,7 @@ from functions.sync.former import leave_former, remove_rows
 from functions.sync.healing import Healer
 from functions.sync.progress import DeliveryProgress, Progress, log_progress
 from functions.sync.second_looks import SecondLook
+from shared.comparing import Comparing
 from shared.delivery import RESERVE_SECONDS, Delivery, KnownVectors
 from shared.domain import Bot, Collection
 from shared.embedders import Embedders
@@ -50,6 +51,7 @@ RECEIPTS_AT_ONCE = 100
 CORRECTIONS_AT_ONCE = 500
 FORGET_ABSENT_SECONDS = 24 * 3600.0
 AUDIT_SHARE = 0.5  # of the time that is left: the bucket must have its turn
+COMPARING_SECONDS = 60.0  # of one bot's pairs
 DELETES_AT_ONCE = 100  # that are made again between two looks at the clock
 PASSAGES_AT_ONCE = 500  # whose terms are found anew in one transaction
 LOGS_AT_ONCE = 5_000  # that are forgotten in one transaction
@@ -103,6 +105,8 @@ class Sync:
         for bot in bots:
             is_finished &= self._survives(bot, self._scan)
             is_finished &= self._survives(bot, self._forget_logs)
+        for bot in bots:  # last: nobody waits for it
+            is_finished &= self._survives(bot, self._compare)
         return is_finished
 
     def comparer(self) -> Comparer:
@@ -222,6 +226,14 @@ class Sync:
             holder=uuid4(),
         )
         return scan.scan(bot)
+
+    def _compare(self, bot: Bot) -> bool:
+        """For a while; what was asked for meanwhile comes first, then the rest."""
+        kept = max(0.0, self.time_left() - COMPARING_SECONDS - RESERVE_SECONDS)
+        is_finished = Comparing(self.graph, self.index, lambda: self.time_left() - kept).run(bot)
+        if not is_finished:
+            self.hints.sync_wanted()
+        return is_finished
 
     def _forget_logs(self, bot: Bot) -> bool:
         while self.time_left() > RESERVE_SECONDS:

@@ -75,6 +75,7 @@ class PostgresChanges:
             if next_id is None or not _progress(tx, bot, next_id).is_complete:
                 return False
             tx.execute("move_bot", bot_id=bot.bot_id)
+            tx.execute("compare_all_again", bot_id=bot.bot_id)
             tx.execute("retry_markers", bot_id=bot.bot_id, collection_id=next_id)
             tx.execute("retry_documents", bot_id=bot.bot_id)
             return True

@@ -398,8 +398,6 @@ def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> No
     tx.execute("drop_sources", bot_id=bot.bot_id, passage_ids=[row["passage_id"] for row in dropped])
     gone = tx.rows("drop_pairs_without_passages", bot_id=bot.bot_id, **_pair_keys(dropped))
     if gone:
-        tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, **_pair_keys(gone))
-        tx.execute("drop_relations_to_nothing", bot_id=bot.bot_id, **_pair_keys(gone))
         drop_from_graph(tx, bot, _pair_keys(gone))
 
 

@@ -289,6 +289,7 @@ def _insert_part(
     records = to_json(pair_records(pairs))
     tx.execute("insert_pairs", **key, generation=generation, rows=records)
     tx.execute("insert_unlinked", **key, generation=generation, rows=records)
+    tx.execute("insert_uncompared", **key, generation=generation, rows=records)
     tx.execute("insert_passages", **key, generation=generation, rows=passages)
     tx.execute("insert_membership", **key, generation=generation, rows=passages)
     has_grown = refresh_statistics(tx, bot.bot_id)  # the markers look for passages to copy from among these

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,7 +10,20 @@ from uuid import UUID
 from shared.analysis import phrase_query, words
 from shared.catalog.mapping import to_json
 from shared.catalog.statistics import refresh_statistics
-from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
+from shared.domain import (
+    SIMILAR,
+    SIMILAR_PER_PAIR,
+    Bearer,
+    Bot,
+    Candidate,
+    Edge,
+    FirstPassage,
+    GraphLimits,
+    Name,
+    Neighbourhood,
+    Uncompared,
+    edge_by_name,
+)
 from shared.names import LEAD_WORDS, MAX_PASSAGES, names_of, phrases
 
 if TYPE_CHECKING:
@@ -47,6 +60,34 @@ class PostgresGraph:
 
         return self._client.transact(work, timeout_seconds=LINK_TIMEOUT_SECONDS)
 
+    def uncompared(self, bot: Bot, *, after: Uncompared | None, limit: int) -> list[Uncompared]:
+        rows = self._read(
+            "uncompared_pairs",
+            bot,
+            collection_id=bot.collection.collection_id,
+            after_qa_id=after.qa_id if after else UUID(int=0),
+            after_generation=after.since_generation if after else 0,
+            limit=limit,
+        )
+        return [Uncompared(**row) for row in rows]
+
+    def set_similar(self, bot: Bot, found: Mapping[Uncompared, Sequence[Candidate]]) -> None:
+        def work(tx: Transaction) -> None:
+            tx.rows("lock_graph", bot_id=bot.bot_id)
+            dropped = tx.rows("drop_uncompared", bot_id=bot.bot_id, **_keys(found))
+            waited = {(row["qa_id"], row["since_generation"]) for row in dropped}
+            contents = [content for content in found if (content.qa_id, content.since_generation) in waited]
+            if not contents:
+                return
+            tx.execute("drop_similar", bot_id=bot.bot_id, **_keys(contents))
+            document_ids = [content.document_id for content in contents]
+            tx.execute("drop_outdated_similar", bot_id=bot.bot_id, document_ids=document_ids, **_keys(contents))
+            near = [_near(content, candidate) for content in contents for candidate in found[content]]
+            tx.execute("insert_similar", bot_id=bot.bot_id, rows=to_json(near), per_pair=SIMILAR_PER_PAIR, type=SIMILAR)
+            refresh_statistics(tx, bot.bot_id)
+
+        self._client.transact(work, timeout_seconds=LINK_TIMEOUT_SECONDS)
+
     def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
         return self._bearers("bearers", bot, name_keys=list(name_keys), pairs_per_name=limits.pairs_per_name)
 
@@ -61,7 +102,7 @@ class PostgresGraph:
         self, bot: Bot, qa_ids: Collection[UUID], known: Collection[str], limits: GraphLimits
     ) -> Neighbourhood:
         key = {"bot_id": bot.bot_id, "qa_ids": list(qa_ids)}
-        of_pair = {"pairs_per_name": limits.pairs_per_name, "edges": limits.edges}
+        of_pair = {"pairs_per_name": limits.pairs_per_name, "edges": limits.edges, "similar": limits.similar}
 
         def work(tx: Transaction) -> Neighbourhood:
             found = Neighbourhood()
@@ -97,11 +138,29 @@ class PostgresGraph:
 def drop_from_graph(tx: Transaction, bot: Bot, contents: Mapping[str, Any]) -> None:
     """Take contents of pairs that are gone out of the graph, and with a name that nobody bears any more its mentions."""
     tx.rows("lock_graph", bot_id=bot.bot_id)
+    tx.execute("drop_uncompared", bot_id=bot.bot_id, **contents)
+    tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, **contents)
+    tx.execute("drop_relations_to_nothing", bot_id=bot.bot_id, **contents)
     dropped = tx.rows("drop_names_of_pairs", bot_id=bot.bot_id, **contents)
     tx.execute("drop_mentions_of_pairs", bot_id=bot.bot_id, **contents)
     tx.execute("drop_unlinked", bot_id=bot.bot_id, **contents)
     if name_keys := sorted({row["name_key"] for row in dropped}):
         tx.execute("drop_mentions_of_nothing", bot_id=bot.bot_id, name_keys=name_keys)
+
+
+def _keys(contents: Iterable[Uncompared]) -> dict[str, Any]:
+    keys = [(content.qa_id, content.since_generation) for content in contents]
+    return {"qa_ids": [qa_id for qa_id, _ in keys], "generations": [generation for _, generation in keys]}
+
+
+def _near(content: Uncompared, candidate: Candidate) -> dict[str, Any]:
+    return {
+        "source_qa_id": content.qa_id,
+        "since_generation": content.since_generation,
+        "document_id": content.document_id,
+        "passage_id": candidate.passage_id,
+        "confidence": min(1.0, candidate.score),
+    }
 
 
 def _link(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> None:

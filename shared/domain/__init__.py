@@ -23,12 +23,15 @@ from shared.domain.deletes import Buried, Deletion, LivePair
 from shared.domain.filters import LABELS, Fields, Filter, admits, alternatives, share_met
 from shared.domain.graph import (
     CONFIDENCES,
+    SIMILAR,
+    SIMILAR_PER_PAIR,
     Bearer,
     Edge,
     FirstPassage,
     GraphLimits,
     Name,
     Neighbourhood,
+    Uncompared,
     edge_by_name,
 )
 from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_none
@@ -44,6 +47,8 @@ __all__ = [
     "CONFIDENCES",
     "KEY_SPACE",
     "LABELS",
+    "SIMILAR",
+    "SIMILAR_PER_PAIR",
     "VECTOR_FIELDS",
     "Accepted",
     "Bearer",
@@ -92,6 +97,7 @@ __all__ = [
     "StagedPair",
     "StagedPassage",
     "StoredRow",
+    "Uncompared",
     "Vectors",
     "Votes",
     "Wanted",

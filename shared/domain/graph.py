@@ -8,6 +8,8 @@ from uuid import UUID
 
 # How far to trust that a name means who bears it. A document's title is shared by all of its sections.
 CONFIDENCES: Mapping[str, float] = {"focus": 1.0, "alias": 0.9, "heading": 0.6, "document": 0.5}
+SIMILAR = "similar"  # the type of a relation that was found by comparing questions
+SIMILAR_PER_PAIR = 5  # that one pair is related to so; others may be related to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How one pair is connected with another: `mentions`, `same-entity`, `synonym`, or the type of a relation."""
+    """How one pair is connected with another: `mentions`, `same-entity`, `synonym`, `similar`, or as a record says."""
 
     source_qa_id: UUID
     target_qa_id: UUID
@@ -53,6 +55,16 @@ class FirstPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncompared:
+    """A content of a pair whose question is to be compared with the others', and the passage that has its vector."""
+
+    qa_id: UUID
+    since_generation: int
+    document_id: UUID
+    passage_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class GraphLimits:
     """How much of a graph one look loads."""
 
@@ -60,6 +72,7 @@ class GraphLimits:
     pairs_per_name: int = 50  # a name that more texts mention, or more pairs bear, leads nowhere
     names: int = 500
     edges: int = 5_000
+    similar: bool = False  # whether it loads relations of similarity too
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Neighbourhood
+    from shared.domain import Bearer, Bot, Candidate, Edge, FirstPassage, GraphLimits, Neighbourhood, Uncompared
 
 
 class GraphCatalog(Protocol):
@@ -21,6 +21,18 @@ class GraphCatalog(Protocol):
 
         A text is searched for the names that are known, and older texts for the names that are new, so that the graph is
         the same in whatever order they come.
+        """
+        ...
+
+    def uncompared(self, bot: Bot, *, after: Uncompared | None, limit: int) -> list[Uncompared]:
+        """Contents of pairs that are live and not compared yet, in the order of their ids, those after that one."""
+        ...
+
+    def set_similar(self, bot: Bot, found: Mapping[Uncompared, Sequence[Candidate]]) -> None:
+        """Relate each of those contents to the nearest of what was found for it, if that is live; now they are compared.
+
+        What they were related to before by similarity goes, and what was similar to what the pair said before. Contents
+        that are gone, or that somebody else has compared meanwhile, are left out.
         """
         ...
 

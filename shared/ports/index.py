@@ -99,6 +99,15 @@ class VectorIndex(Protocol):
         """The nearest rows by each of the vector fields, best first. `matching` may let more through than it should."""
         ...
 
+    def nearest(
+        self, collection: Collection, bot_id: UUID, vectors: Sequence[Vector], *, field: str, limit: int
+    ) -> list[list[Candidate]]:
+        """For each of those vectors the nearest rows by that field, best first, scored by their cosine.
+
+        Only first passages of active pairs are looked at.
+        """
+        ...
+
     def ping(self) -> None:
         """Raises StoreUnavailableError unless the store answers."""
         ...

@@ -144,6 +144,13 @@ class InMemoryVectorIndex:
         ]
         return {field: _nearest(eligible, field, vector, limit) for field in fields}
 
+    def nearest(
+        self, collection: Collection, bot_id: UUID, vectors: Sequence[Vector], *, field: str, limit: int
+    ) -> list[list[Candidate]]:
+        rows = self._of_bot(collection, bot_id).values()
+        firsts = [(row, held) for row, held in rows if row.is_active and row.part == 0]
+        return [_nearest(firsts, field, vector, limit) for vector in vectors]
+
     def ping(self) -> None:
         """It is here."""
 

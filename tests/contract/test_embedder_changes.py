@@ -192,6 +192,15 @@ def test_a_process_with_the_old_model_alone_has_nothing_left_to_do(world: World,
     assert len(world.delivery.unfinished_documents(world.bot.within(target_of(world, following)), 10)) == 1
 
 
+def test_after_the_move_all_questions_are_compared_again(world: World, following: NextEmbedder) -> None:
+    world.put("faq.csv", FAQ)
+    assert world.compare()
+    assert move(world, following)
+    assert len(world.graph.uncompared(world.refreshed(), after=None, limit=5)) == 2
+    assert world.compare()
+    assert world.graph.uncompared(world.refreshed(), after=None, limit=5) == []
+
+
 def test_a_search_that_began_before_the_move_ends_as_it_began(world: World, following: NextEmbedder) -> None:
     fill(world)
     world.next_embedder = following

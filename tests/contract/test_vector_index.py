@@ -125,6 +125,32 @@ def test_deletes_are_confined_to_the_bot(index: VectorIndex, collection: Collect
     assert index.is_empty(collection, theirs.bot_id)
 
 
+def test_what_is_nearest_to_many_vectors_is_found_at_once(index: VectorIndex, collection: Collection) -> None:
+    rows = [row(collection) for _ in range(20)]
+    made = fill(index, collection, rows)
+    later = replace(rows[3], passage_id=uuid4(), part=1)
+    resting = replace(rows[4], passage_id=uuid4(), is_active=False)
+    others = replace(rows[5], passage_id=uuid4(), bot_id=uuid4())
+    index.upsert(collection, list(zip((later, resting, others), made[3:6], strict=True)))
+    queries = [made[place].response for place in (3, 4, 5)]
+    found = index.nearest(collection, BOT, queries, field="response", limit=2)
+    assert [near[0].passage_id for near in found] == [rows[place].passage_id for place in (3, 4, 5)]
+    for near, query in zip(found, queries, strict=True):
+        assert [candidate.score for candidate in near] == pytest.approx(
+            sorted((float(vectors.response @ query) for vectors in made), reverse=True)[:2], abs=1e-5
+        )
+    assert index.nearest(collection, BOT, [], field="response", limit=2) == []
+
+
+@pytest.mark.parametrize("metric", ["COSINE", "IP", "L2"])
+def test_how_near_is_told_as_a_cosine_whatever_the_metric(index: VectorIndex, metric: str) -> None:
+    made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "model", "1", DIMENSION, metric, index_type="FLAT")
+    index.create(made, uuid4())
+    one, two = fill(index, made, [row(made), row(made)])
+    ((_, other),) = index.nearest(made, BOT, [one.question], field="question", limit=2)
+    assert other.score == pytest.approx(float(one.question @ two.question), abs=1e-5)
+
+
 def test_each_field_is_searched_by_its_own_vector(index: VectorIndex, collection: Collection) -> None:
     rows = [row(collection) for _ in range(20)]
     made = fill(index, collection, rows)

@@ -59,6 +59,20 @@ def test_a_pair_tells_what_it_is_connected_with_and_how(api: TestClient) -> None
     assert lonely == {"nodes": [], "edges": []}
 
 
+def test_pairs_whose_questions_are_alike_are_connected(api: TestClient, world: World) -> None:
+    engine = pair(api, "Analytical engine")
+    again = json.dumps({"id": "again", "question": "Engine, analytical", "answer": "Somebody drew it."})
+    api.put(f"{LIBRARY}/documents", params={"name": "again.jsonl", "wait": True}, content=again)
+    assert names(api.get(f"{LIBRARY}/pairs/{engine}/related").json()) == ["Ada Lovelace"]
+    world.compare()
+    found = api.get(f"{LIBRARY}/pairs/{engine}/related").json()
+    assert set(names(found)) == {"Ada Lovelace", "Engine, analytical"}
+    alike = [edge for edge in found["edges"] if edge["type"] == "similar"]
+    other = pair(api, "Engine, analytical")
+    assert {(edge["source"], edge["target"]) for edge in alike} == {(engine, other), (other, engine)}
+    assert all(0.95 <= edge["confidence"] <= 1 for edge in alike)
+
+
 def test_a_walk_starts_from_a_question_or_from_pairs(api: TestClient) -> None:
     asked = api.post(f"{LIBRARY}/graph/walk", json={"question": "Where did the father of Ada Lovelace die?"}).json()
     assert {"Ada Lovelace", "Lord Byron", "Missolonghi"} <= set(names(asked))

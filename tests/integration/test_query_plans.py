@@ -57,6 +57,7 @@ WHOLE_BOT = {
     "count_passages": "it counts all passages of the bot",
     "drop_entries_of_bot": "it removes all that was followed of the bot's deletes",
     "unlink_all": "after a restore all pairs of the bot are put into the graph",
+    "compare_all_again": "after a restore or a change of embedder all pairs of the bot are compared",
     "unmarked_members": "it looks at every member of every generation of the bot",
     "overview": "status counts the documents of every bot",
     "gauges": "they are of the whole deployment",
@@ -100,6 +101,7 @@ JOINED_AS_WRITTEN = {
     "names_of_pairs",
     "graph_around",
     "relations_around",
+    "uncompared_pairs",
     "first_passages",
     "edges_between",
 }
@@ -134,6 +136,8 @@ select bot_id, 'name ' || left(md5(qa_id::text || n), 4), qa_id, 1, document_id
 from qa_pairs, generate_series(1, 5) n where bot_id = '{bot}' on conflict do nothing;
 insert into unlinked (bot_id, qa_id, since_generation, document_id)
 select bot_id, qa_id, 1, document_id from qa_pairs where bot_id = '{bot}' and random() < 0.2;
+insert into uncompared (bot_id, qa_id, since_generation, document_id)
+select bot_id, qa_id, 1, document_id from qa_pairs where bot_id = '{bot}';
 insert into markers (bot_id, passage_id, collection_id, document_id, since_generation, state, row_hash, vector_digest,
                      proven_incarnation, delivered_at)
 select p.bot_id, p.passage_id, b.collection_id, p.document_id, 1,
@@ -254,6 +258,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "entries": ["000000000000100-0a0b0c0d0e0f", "000000000009999-0a0b0c0d0e0f"],
         "incarnation": INCARNATION,
         "since": None,
+        "similar": True,
         "after_qa_id": known_id(bot, "q", 1),
         "after_generation": 1,
         "after_moment": now,
@@ -275,6 +280,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "pairs_per_name",
         "names",
         "edges",
+        "per_pair",
     ):
         values[integer] = 1
     # With very small ones, reading from end to end until so many are found may be the best plan.

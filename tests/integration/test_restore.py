@@ -70,6 +70,22 @@ def test_a_restore_that_dies_anywhere_goes_on_and_nobody_sees_half_a_bot(
     assert target.count("mentions") == source.count("mentions")
 
 
+def test_what_was_found_by_similarity_is_not_saved_but_found_again(
+    deployments: Deployments, source: Deployment
+) -> None:
+    source.world.put("again.jsonl", '{"id": "17", "question": "What is number 17?", "answer": "It is odd."}')
+    assert source.world.compare()
+    manifest = source.snapshot()
+    assert source.count("relations") == manifest.bots[0].rows("relations") + 2  # each is similar to the other
+    target = deployments.empty()
+    target.restore(manifest)
+    target.world.bot = target.world.registry.bot("library")
+    assert target.count("uncompared") == manifest.bots[0].rows("qa_pairs")
+    assert target.world.compare()
+    assert target.count("uncompared") == 0
+    assert target.count("relations") == source.count("relations")
+
+
 def test_a_bot_comes_back_beside_itself_under_another_slug(source: Deployment) -> None:
     manifest = source.snapshot()
     source.world.put("guide.md", "# Guide\n\nEverything is different now.\n")

@@ -21,7 +21,8 @@ Limit = Annotated[int, Query(ge=1, le=MAX_TOP_K)]
 
 @router.get("/pairs/{qa_id}/related", summary="What a pair is connected with")
 def related(bot: BotOf, services: ServicesOf, qa_id: UUID, hops: Hops = 1, limit: Limit = 10) -> SubgraphOut:
-    """By relations that its document names, and by names: who mentions it, whom it mentions, who is called the same."""
+    """By relations that its document names, by names (who mentions it, whom it mentions, who is called the same), and by
+    questions that are alike."""
     with timed("query_seconds", operation="related"):
         return _out(services.explorer.related(bot, qa_id, hops=hops, limit=limit))
 

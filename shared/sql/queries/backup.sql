@@ -17,7 +17,8 @@ select 'passages', count(*), sum(xmin::text::bigint), sum(extract(epoch from cre
 union all
 select 'document_sources', count(*), sum(xmin::text::bigint), 0 from document_sources where bot_id = :bot_id
 union all
-select 'relations', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from relations where bot_id = :bot_id
+select 'relations', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from relations
+where bot_id = :bot_id and origin <> 'similarity'
 union all
 select 'markers', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(delivered_at, created_at)))
 from markers where bot_id = :bot_id
@@ -75,9 +76,11 @@ where m.bot_id = :bot_id
 order by s.document_id, s.passage_id
 
 -- name: snapshot_relations
+-- What was found by similarity is derived, and found again.
 select r.source_qa_id, r.target_qa_id, r.type, r.since_generation, r.document_id, r.confidence, r.origin, r.created_at
 from relations r
 where r.bot_id = :bot_id
+  and r.origin <> 'similarity'
   and exists (
       select from {live_membership}
       join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id

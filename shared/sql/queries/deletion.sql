@@ -118,6 +118,7 @@ select (select count(*) from documents where bot_id = :bot_id and document_id = 
        (select count(*) from names where bot_id = :bot_id and document_id = :document_id) as names,
        (select count(*) from mentions where bot_id = :bot_id and document_id = :document_id) as mentions,
        (select count(*) from unlinked where bot_id = :bot_id and document_id = :document_id) as unlinked,
+       (select count(*) from uncompared where bot_id = :bot_id and document_id = :document_id) as uncompared,
        (select count(*) from query_logs
         where bot_id = :bot_id and document_ids @> array[cast(:document_id as uuid)]) as query_logs,
        (select count(*) from markers
@@ -137,6 +138,8 @@ select (select count(*) from qa_pairs
         where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as mentions,
        (select count(*) from unlinked
         where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as unlinked,
+       (select count(*) from uncompared
+        where bot_id = :bot_id and qa_id = :qa_id and since_generation <= :generation) as uncompared,
        (select count(*) from query_logs
         where bot_id = :bot_id and document_ids @> array[cast(:document_id as uuid)]
           and citations @> cast(:citation as jsonb)) as query_logs;

@@ -16,6 +16,82 @@ insert into unlinked (bot_id, qa_id, since_generation, document_id)
 select bot_id, qa_id, since_generation, document_id from qa_pairs where bot_id = :bot_id
 on conflict do nothing;
 
+-- name: insert_uncompared
+insert into uncompared (bot_id, qa_id, since_generation, document_id)
+select :bot_id, r.qa_id, :generation, :document_id
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (qa_id uuid)
+on conflict do nothing;
+
+-- name: compare_all_again
+-- Of a bot that was restored, or has another embedder, to which other questions are alike.
+insert into uncompared (bot_id, qa_id, since_generation, document_id)
+select bot_id, qa_id, since_generation, document_id from qa_pairs where bot_id = :bot_id
+on conflict do nothing;
+
+-- name: uncompared_pairs
+-- With the passage whose row in the index has the vector of their question. What has not gone live yet waits.
+select u.qa_id, u.since_generation, u.document_id, p.passage_id
+from uncompared u
+join documents d on d.bot_id = :bot_id and d.document_id = u.document_id
+    and u.since_generation is distinct from d.staging_generation
+    and u.since_generation is distinct from d.building_generation
+join passages p on p.bot_id = :bot_id and p.qa_id = u.qa_id and p.since_generation = u.since_generation and p.part = 0
+join markers k on k.bot_id = :bot_id and k.passage_id = p.passage_id and k.collection_id = :collection_id
+    and k.wanted = 'present' and k.state = 'delivered'
+where u.bot_id = :bot_id
+  and (u.qa_id, u.since_generation) > (cast(:after_qa_id as uuid), cast(:after_generation as integer))
+order by u.qa_id, u.since_generation
+limit :limit;
+
+-- name: drop_uncompared
+delete from uncompared u
+using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)
+where u.bot_id = :bot_id and u.qa_id = r.qa_id and u.since_generation = r.since_generation
+returning u.qa_id, u.since_generation, u.document_id;
+
+-- name: drop_similar
+delete from relations e
+using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)
+where e.bot_id = :bot_id and e.source_qa_id = r.qa_id and e.since_generation = r.since_generation
+  and e.origin = 'similarity';
+
+-- name: drop_outdated_similar
+-- What was like a pair before this content of it went live, when it may have asked something else.
+delete from relations e
+using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[]), cast(:document_ids as uuid[]))
+    as r (qa_id, since_generation, document_id)
+join generations g on g.bot_id = :bot_id and g.document_id = r.document_id and g.generation = r.since_generation
+where e.bot_id = :bot_id and e.target_qa_id = r.qa_id and e.origin = 'similarity' and e.created_at < g.live_at;
+
+-- name: insert_similar
+-- Of the passages that were found near, the live ones. A correction and what it corrects are one pair to a reader.
+insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin)
+select :bot_id, found.source_qa_id, found.target_qa_id, :type, found.since_generation, found.document_id, found.confidence,
+       'similarity'
+from (
+    select r.source_qa_id, r.since_generation, r.document_id, near.target_qa_id, max(r.confidence) as confidence,
+           row_number() over (
+               partition by r.source_qa_id, r.since_generation order by max(r.confidence) desc, near.target_qa_id
+           ) as place
+    from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+        source_qa_id uuid, since_generation integer, document_id uuid, passage_id uuid, confidence real
+    )
+    cross join lateral (
+        select p.qa_id as target_qa_id
+        from passages p
+        join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+        join membership m on m.bot_id = :bot_id and m.document_id = p.document_id and m.generation = d.live_generation
+            and m.passage_id = p.passage_id
+        join documents own on own.bot_id = :bot_id and own.document_id = r.document_id
+        where p.bot_id = :bot_id and p.passage_id = r.passage_id and p.qa_id <> r.source_qa_id
+          and d.corrects is distinct from r.source_qa_id and own.corrects is distinct from p.qa_id
+        limit 1
+    ) as near
+    group by r.source_qa_id, r.since_generation, r.document_id, near.target_qa_id
+) as found
+where found.place <= :per_pair
+on conflict do nothing;
+
 -- name: unlinked_pairs
 -- The document's title is that of its newest generation.
 select u.qa_id, u.since_generation, u.document_id, q.question, q.heading_path, q.metadata,
@@ -158,10 +234,12 @@ select distinct near.source_qa_id, near.target_qa_id, near.type, near.confidence
 from unnest(cast(:qa_ids as uuid[])) as a (qa_id)
 cross join lateral (
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r
-     where r.bot_id = :bot_id and r.source_qa_id = a.qa_id limit :pairs_per_name)
+     where r.bot_id = :bot_id and r.source_qa_id = a.qa_id and (:similar or r.origin <> 'similarity')
+     limit :pairs_per_name)
     union all
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r
-     where r.bot_id = :bot_id and r.target_qa_id = a.qa_id limit :pairs_per_name)
+     where r.bot_id = :bot_id and r.target_qa_id = a.qa_id and (:similar or r.origin <> 'similarity')
+     limit :pairs_per_name)
 ) as near
 limit :edges;
 

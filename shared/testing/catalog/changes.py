@@ -114,6 +114,7 @@ class InMemoryChanges:
         rows.markers = there
         rows.bot = replace(held, collection=chosen, next_collection=None, former_collection=held.collection)
         rows.changed_at = self._state.clock()
+        rows.compared.clear()
         self._retry(rows, chosen)
         for document in rows.documents.values():
             if document.state == "failed" and document.building is not None:

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
-from shared.domain import Bearer, Bot, Edge, FirstPassage, GraphLimits, Name, Neighbourhood, edge_by_name
+from shared.domain import (
+    SIMILAR,
+    SIMILAR_PER_PAIR,
+    Bearer,
+    Bot,
+    Candidate,
+    Edge,
+    FirstPassage,
+    GraphLimits,
+    Name,
+    Neighbourhood,
+    Uncompared,
+    Wanted,
+    edge_by_name,
+)
 from shared.names import MAX_PASSAGES, names_of, phrases
 from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, live_passages
 
@@ -45,6 +59,43 @@ class InMemoryGraph:
         return len(chosen)
 
     @atomic
+    def uncompared(self, bot: Bot, *, after: Uncompared | None, limit: int) -> list[Uncompared]:
+        rows = self._rows(bot)
+        last = (after.qa_id, after.since_generation) if after else (UUID(int=0), 0)
+        waiting = [
+            Uncompared(row.pair.qa_id, row.since, row.document_id, passage_id)
+            for passage_id, row in rows.passages.items()
+            if row.staged.passage.part == 0
+            and _content(row) not in rows.compared
+            and _content(row) > last
+            and row.since not in (rows.documents[row.document_id].staging, rows.documents[row.document_id].building)
+            and (marker := rows.markers.get(passage_id)) is not None
+            and (marker.wanted, marker.state) == (Wanted.PRESENT, "delivered")
+        ]
+        return sorted(waiting, key=lambda content: (content.qa_id, content.since_generation))[:limit]
+
+    @atomic
+    def set_similar(self, bot: Bot, found: Mapping[Uncompared, Sequence[Candidate]]) -> None:
+        rows = self._rows(bot)
+        live = {row.staged.passage.passage_id: row for row in live_passages(rows)}
+        there = {_content(row) for row in rows.passages.values()} - rows.compared
+        for content, candidates in found.items():
+            source = content.qa_id, content.since_generation
+            if source not in there:
+                continue
+            rows.compared.add(source)
+            for targets in rows.similar.values():
+                for outdated in [t for t in targets if t[0] == source[0] and t[1] < source[1]]:
+                    del targets[outdated]
+            near: dict[Content, float] = {}
+            for candidate in candidates:
+                row = live.get(candidate.passage_id)
+                if row is not None and not _is_one(rows, content, row):
+                    near[_content(row)] = min(1.0, max(candidate.score, near.get(_content(row), 0.0)))
+            best = sorted(near.items(), key=lambda target: (-target[1], target[0]))
+            rows.similar[source] = dict(best[:SIMILAR_PER_PAIR])
+
+    @atomic
     def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
         graph = _graph(self._rows(bot))
         found = (graph.bearers[key] for key in name_keys if graph.leads_somewhere(key, limits))
@@ -69,7 +120,8 @@ class InMemoryGraph:
                 found.add_name(key, qa_id, name.kind)
             for qa_id, _ in graph.mentioners.get(key, ()):
                 found.add_name(key, qa_id, None)
-        found.relations |= {e for e, _ in _relations(rows) if {e.source_qa_id, e.target_qa_id} & set(qa_ids)}
+        relations = [*_relations(rows), *(_similar(rows) if limits.similar else ())]
+        found.relations |= {e for e, _ in relations if {e.source_qa_id, e.target_qa_id} & set(qa_ids)}
         return found
 
     @atomic
@@ -92,7 +144,7 @@ class InMemoryGraph:
         graph, among = _graph(rows), set(contents.items())
         edges: list[Edge] = [
             e
-            for e, content in _relations(rows)
+            for e, content in [*_relations(rows), *_similar(rows)]
             if content in among and e.target_qa_id in contents.keys() - {content[0]}
         ]
         for key in name_keys:
@@ -138,6 +190,23 @@ def _relations(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
     for (qa_id, since), pair in pairs.items():
         for relation in pair.relations:
             yield Edge(qa_id, relation.target_qa_id, relation.type, relation.confidence), (qa_id, since)
+
+
+def _similar(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
+    """Found by comparing; with either of its ends, a relation is gone."""
+    there = {_content(row) for row in rows.passages.values()}
+    pairs = {qa_id for qa_id, _ in there}
+    for source, targets in rows.similar.items():
+        for (qa_id, _), similarity in targets.items():
+            if source in there and qa_id in pairs:
+                yield Edge(source[0], qa_id, SIMILAR, similarity), source
+
+
+def _is_one(rows: BotRows, content: Uncompared, other: PassageRow) -> bool:
+    """Whether a reader takes them for one pair: a content and another of it, a correction and what it corrects."""
+    ends = ((content.document_id, other.pair.qa_id), (other.document_id, content.qa_id))
+    corrected = [(rows.documents[document_id].corrects, qa_id) for document_id, qa_id in ends]
+    return content.qa_id == other.pair.qa_id or any(own and own.pair.qa_id == qa_id for own, qa_id in corrected)
 
 
 def _unique(found: Iterator[Bearer]) -> list[Bearer]:

@@ -118,6 +118,8 @@ class BotRows:
     logged_at: dict[UUID, float] = field(default_factory=dict)
     feedback: dict[UUID, tuple[int, str | None]] = field(default_factory=dict)
     linked: set[tuple[UUID, int]] = field(default_factory=set)  # contents of pairs that are in the graph
+    compared: set[tuple[UUID, int]] = field(default_factory=set)  # contents whose questions are
+    similar: dict[tuple[UUID, int], dict[tuple[UUID, int], float]] = field(default_factory=dict)  # what those are like
     ledger_entries: set[str] = field(default_factory=set)
     ledger_settled: str = ""
 
