@@ -15,6 +15,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,6 +114,7 @@ def _marks(record: Record) -> Iterator[str]:
     yield from filter(None, map(_key, record["synonyms"]))
 
 
+@cache
 def _key(name: str) -> str:
     """The same for names of the same words, in whatever form and order."""
     return " ".join(sorted(set(terms(name))))
