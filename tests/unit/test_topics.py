@@ -28,7 +28,7 @@ def record(name: str, focus: str, qtype: str = "information", **fields: Any) -> 
 def of_topic(number: int) -> list[Record]:
     """Pairs on one topic, by five names that are tied together in every way there is, each one to the next."""
     name = f"{number:03}"
-    tied = [
+    tied: list[dict[str, Any]] = [
         {"focus": f"Morbus {name}", "cuis": [f"C{name}"]},
         {"focus": f"Condition {name}", "cuis": [f"C{name}"], "synonyms": [f"the {name}th illness"]},
         {"focus": f"Illness, the {name}th", "synonyms": [f"Affliction {name}"]},
@@ -36,7 +36,7 @@ def of_topic(number: int) -> list[Record]:
         {"focus": f"Complaint {name}", "synonyms": [f"AILMENTS {name}"]},
     ]
     return [
-        record(f"{name}-{place}-{qtype}", fields["focus"], qtype, **{k: v for k, v in fields.items() if k != "focus"})
+        record(f"{name}-{place}-{qtype}", qtype=qtype, **fields)
         for place, fields in enumerate(tied)
         for qtype in QTYPES
     ]
