@@ -12,14 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.data import find_data
+from bench.data import MEDQUAD, find_data
 from bench.laptop import RunningLaptop, running_laptop
 from relevance import report
+from relevance.abstention import Outcome, load_half, measure_abstention, of_other_kinds, of_topics
 from relevance.loading import load
 from relevance.measuring import Result, measure
 from relevance.sets import CORPORA, SETS, EvaluationSet
 
 STATE = Path(".lockstep/relevance")
+ABSTENTION = "abstention"
+NAMES = (*SETS, ABSTENTION)
 
 
 def main() -> int:
@@ -29,27 +32,34 @@ def main() -> int:
     if data is None:
         print("The folder of real data is not here: name it with LOCKSTEP_TEST_DATA.")
         return 2
-    chosen = [found for name in options.sets if (found := _present(SETS[name], data))]
-    if not chosen:
+    chosen = [found for name in options.sets if name != ABSTENTION and (found := _present(SETS[name], data))]
+    asks = ABSTENTION in options.sets and _is_there(ABSTENTION, [MEDQUAD], data)
+    if not chosen and not asks:
         return 2
     with running_laptop(options.state) as laptop:
-        results = list(_measured(laptop, chosen, data, options))
-    print("\n".join(["", *report.values(results, is_whole=options.limit is None)]))
-    if lines := report.ablations(results):
+        results = _measured(laptop, chosen, data, options)
+        outcomes = _abstentions(laptop, chosen, data, options) if asks else []
+    is_whole = options.limit is None
+    values = report.values(results, is_whole=is_whole) if results else []
+    for lines in filter(None, (values, report.ablations(results), report.abstentions(outcomes, is_whole=is_whole))):
         print("\n".join(["", *lines]))
     if options.limit is not None:
         print(f"\nA quick look at {options.limit} questions of each set: no promise is held or missed by it.")
         return 0
-    missed = sum(result.holds is False for result in results)
+    missed = sum(r.holds is False for r in results) + sum(o.holds is False for o in outcomes)
     print(f"\nPromises missed: {missed}.")
     return 1 if missed else 0
 
 
 def _present(chosen: EvaluationSet, data: Path) -> EvaluationSet | None:
-    absent = [str(file) for file in chosen.files if not (data / file).is_file()]
+    return chosen if _is_there(chosen.name, chosen.files, data) else None
+
+
+def _is_there(name: str, files: Sequence[Path], data: Path) -> bool:
+    absent = [str(file) for file in files if not (data / file).is_file()]
     if absent:
-        print(f"{chosen.name} is skipped: not in {data}: {', '.join(absent)}.")
-    return None if absent else chosen
+        print(f"{name} is skipped: not in {data}: {', '.join(absent)}.")
+    return not absent
 
 
 def _measured(
@@ -70,14 +80,28 @@ def _measured(
     ]
 
 
+def _abstentions(
+    laptop: RunningLaptop, sets: Sequence[EvaluationSet], data: Path, options: argparse.Namespace
+) -> list[Outcome]:
+    def ask(bot: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer: dict[str, Any] = laptop.api.post(f"/bots/{bot}/ask", json=body).raise_for_status().json()
+        return answer
+
+    limit = {"limit": options.limit} if options.limit else {}
+    split = load_half(laptop, data, _say)
+    loaded = {chosen.corpus for chosen in sets}
+    asked = [*of_topics(split, **limit), *of_other_kinds(data, loaded, **limit)]
+    return [measure_abstention(one, ask, _say) for one in asked]
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def _set_names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
-    if unknown := [name for name in names if name not in SETS]:
-        raise argparse.ArgumentTypeError(f"there is no set {unknown[0]!r}; there are {', '.join(SETS)}")
+    if unknown := [name for name in names if name not in NAMES]:
+        raise argparse.ArgumentTypeError(f"there is no set {unknown[0]!r}; there are {', '.join(NAMES)}")
     return names
 
 
@@ -92,7 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m relevance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sets", type=_set_names, default=list(SETS), metavar="A,B", help=f"some of {', '.join(SETS)}; all by default"
+        "--sets",
+        type=_set_names,
+        default=list(NAMES),
+        metavar="A,B",
+        help=f"some of {', '.join(NAMES)}; all by default",
     )
     parser.add_argument(
         "--state", type=Path, default=STATE, metavar="DIR", help="where the corpora are kept, loaded (%(default)s)"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from functions.query.reranking import CAN_BE_LEFT_OUT
+from relevance.abstention import Outcome
 from relevance.measuring import Result
 
 HEADERS = (
     *("set", "questions", "measured", "baseline", "promised", "value", "95 % interval"),
     *("recall@100", "p50 ms", "p95 ms", ""),
 )
+ABSTENTION_HEADERS = ("asked", "bot", "questions", "should", "promised", "did", "95 % interval", "")
 _VERDICTS = {True: "held", False: "MISSED", None: ""}
 
 
@@ -31,6 +33,24 @@ def ablations(results: Iterable[Result]) -> list[str]:
         if result.without
     ]
     return list(_table(("set", "measured", *(f"without {signal}" for signal in CAN_BE_LEFT_OUT)), rows)) if rows else []
+
+
+def abstentions(outcomes: Iterable[Outcome], *, is_whole: bool = True) -> list[str]:
+    """A row for each kind of questions: what the bot should do with them, and the share with which it did."""
+    rows = [
+        (
+            outcome.asked.name,
+            outcome.asked.corpus,
+            str(len(outcome.asked.questions)),
+            "abstain" if outcome.asked.should_abstain else "answer",
+            _rounded(outcome.asked.promised),
+            f"{outcome.right.mean:.3f}",
+            f"{outcome.right.low:.3f} to {outcome.right.high:.3f}",
+            _VERDICTS[outcome.holds if is_whole else None],
+        )
+        for outcome in outcomes
+    ]
+    return list(_table(ABSTENTION_HEADERS, rows)) if rows else []
 
 
 def _row(result: Result, is_whole: bool) -> tuple[str, ...]:

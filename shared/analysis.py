@@ -94,12 +94,16 @@ def question_terms(question: str) -> list[tuple[str, ...]]:
     Empty only if the question has no word: stop words are left out, but never all of them. A word may be one in one language
     and mean something in another ("die"), hence only those of the question's own language are.
     """
+    return list(dict.fromkeys(forms for word in question_words(question) for forms in word))[:MAX_QUESTION_TERMS]
+
+
+def question_words(question: str) -> list[tuple[tuple[str, ...], ...]]:
+    """The same word by word: for each, its alternatives, the most exact ones first."""
     folded = _fold(question)
     words = list(dict.fromkeys(_words(folded)))
     stop_words = STOP_WORDS[_language_of(folded, words) or "en"]
     asked = [word for word in words if word not in stop_words] or words
-    found = (alternatives for word in asked for forms in _forms(word) for alternatives in _alternatives(forms))
-    return list(dict.fromkeys(found))[:MAX_QUESTION_TERMS]
+    return list(dict.fromkeys(tuple(_alternatives(forms)) for word in asked for forms in _forms(word)))
 
 
 def telling_words(text: str) -> frozenset[str]:

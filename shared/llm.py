@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ABSTAIN = "NO_ANSWER"
 MAX_ANSWER_TOKENS = 800
 MAX_CALLS_AT_ONCE = 16
-_CITATIONS = re.compile(r"( ?)\[(\d+(?:\s*[,;]\s*\d+)*)\]")
+_NUMBERS = r"\d+(?:\s*[,;–-]\s*\d+)*"
+_CITATIONS = re.compile(rf"( ?)\[({_NUMBERS})\]")
+_RANGE = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 
 _INSTRUCTIONS = f"""\
 You answer questions from a knowledge base. Use only the numbered passages below the question.
@@ -91,13 +93,21 @@ def read_answer(text: str, passages: int) -> WrittenAnswer:
     cited: dict[int, None] = {}
 
     def existing(found: re.Match[str]) -> str:
-        numbers = [int(number) for number in re.findall(r"\d+", found[2]) if len(number) <= len(str(passages))]
-        kept = [number for number in numbers if 1 <= number <= passages]
+        kept = [
+            number for first, last in _RANGE.findall(found[2]) for number in _existing(first, last or first, passages)
+        ]
         cited.update(dict.fromkeys(kept))
         return found[1] + "".join(f"[{number}]" for number in kept) if kept else ""
 
     text = _CITATIONS.sub(existing, text).strip()
     return WrittenAnswer(text, tuple(cited), abstained=not cited)
+
+
+def _existing(first: str, last: str, passages: int) -> range:
+    """The numbers of passages from the first to the last; none if not both exist."""
+    if max(len(first), len(last)) > len(str(passages)):  # not a number to reckon with
+        return range(0)
+    return range(int(first), int(last) + 1) if int(first) >= 1 and int(last) <= passages else range(0)
 
 
 def _prompt(question: str, evidence: Sequence[Evidence]) -> str:
@@ -109,4 +119,5 @@ def _prompt(question: str, evidence: Sequence[Evidence]) -> str:
 
 
 def _quoted(text: str) -> str:
+    text = re.sub(rf"\[({_NUMBERS})\]", r"(\1)", text)  # a reference of the text itself is no number of a passage
     return re.sub(r"<(?=/?\s*passage)", "< ", text, flags=re.IGNORECASE)  # a passage cannot end or begin a quotation

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from functions.query.abstaining import is_weak
+from functions.query.packing import pack
 from functions.query.ranking import Hit
 from functions.query.retrieval import Retrieval
-from shared.analysis import words
 from shared.domain import Bot, Evidence, Filter, QueryLog
 from shared.errors import LockstepError
 from shared.ports import AnswerWriter, ReadingCatalog, WrittenAnswer
 from shared.telemetry import logger
 
-CONTEXT_CHARACTERS = 12_000  # about 3,000 tokens
-WEAK_SIMILARITY = 0.45  # below this the embedder sees no likeness
-WEAK_COVERAGE = 0.5  # share of the question's words that the best evidence holds
+NEIGHBOURS = 4  # pairs that the graph leads to, at most, beside the hits
 ABSTENTION = "I found nothing in this knowledge base that answers the question."
+_ABSTAINED = WrittenAnswer(ABSTENTION, (), abstained=True)
+_NOTHING = ("extractive", _ABSTAINED)  # nobody is asked to write from nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,18 @@ class Answerer:
         """Search, write, and validate once more; if the knowledge changed meanwhile, do it once again."""
         begin = time.perf_counter()
         for _ in range(2):
-            hits = self.retrieval.search(bot, question, top_k=top_k, matching=matching).hits
-            context = _pack(hits)
-            answer = _answer(context, *self._write(question, hits, context))
-            entry = _log_entry(answer, question, hits, _milliseconds_since(begin), user_id, session_id)
+            found = self.retrieval.search(bot, question, top_k=top_k, matching=matching, neighbours=NEIGHBOURS)
+            context = pack(found.hits, found.neighbours)
+            is_enough = bool(context) and not is_weak(found, lambda asked: self.reading.rarity(bot, asked))
+            answer = _answer(context, *(self._write(question, context) if is_enough else _NOTHING))
+            entry = _log_entry(answer, question, found.hits, _milliseconds_since(begin), user_id, session_id)
             if self.reading.log(bot, entry, [evidence.passage_id for evidence in context]):
                 return answer
-        answer = _answer((), "extractive", WrittenAnswer(ABSTENTION, (), abstained=True))
+        answer = _answer((), *_NOTHING)
         self.reading.log(bot, _log_entry(answer, question, (), _milliseconds_since(begin), user_id, session_id), ())
         return answer
 
-    def _write(self, question: str, hits: Sequence[Hit], context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
-        if not context or is_weak(question, hits):
-            return "extractive", WrittenAnswer(ABSTENTION, (), abstained=True)
+    def _write(self, question: str, context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
         failed: Exception | None = None
         for name, writer in self.writers().items():
             try:
@@ -75,7 +75,7 @@ class Answerer:
                 logger().warning("an answer writer failed", writer=name, error=f"{type(error).__name__}: {error}")
                 failed = error
                 continue
-            return name, WrittenAnswer(ABSTENTION, (), abstained=True) if written.abstained else written
+            return name, _ABSTAINED if written.abstained else written
         raise LockstepError("No answer could be written.") from failed
 
 
@@ -86,35 +86,6 @@ def _answer(context: Sequence[Evidence], writer: str, written: WrittenAnswer) ->
 
 def _milliseconds_since(begin: float) -> int:
     return int((time.perf_counter() - begin) * 1000)
-
-
-def is_weak(question: str, hits: Sequence[Hit]) -> bool:
-    """Whether neither meaning nor words of the best hits have much to do with the question."""
-    similarity = max(
-        (hit.signals.get(name, 0.0) for hit in hits for name in ("question", "response", "combined")), default=0
-    )
-    if similarity >= WEAK_SIMILARITY:
-        return False
-    asked = {word for word in words(question) if len(word) > 1}
-    covered = max((_coverage(asked, hit) for hit in hits), default=0.0)
-    return covered < WEAK_COVERAGE
-
-
-def _coverage(asked: set[str], hit: Hit) -> float:
-    found = asked & set(words(f"{hit.evidence.pair.question}\n{hit.evidence.text}"))
-    return len(found) / len(asked) if asked else 0.0
-
-
-def _pack(hits: Sequence[Hit]) -> list[Evidence]:
-    """The evidence that fits the context, best first; always at least one."""
-    packed: list[Evidence] = []
-    used = 0
-    for hit in hits:
-        used += len(hit.evidence.text) + len(hit.evidence.pair.question)
-        if packed and used > CONTEXT_CHARACTERS:
-            break
-        packed.append(hit.evidence)
-    return packed
 
 
 def _log_entry(

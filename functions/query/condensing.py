@@ -95,6 +95,11 @@ def condense_with(condenser: QuestionCondenser | None, question: str, *, names: 
     return Condensed(written)
 
 
+def asks(text: str) -> bool:
+    """Whether it asks something, by a question mark or by its words."""
+    return _MARK.search(text) is not None or _has(_ASKING, words_of(text))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sentence:
     text: str  # without courtesies and what only leads to a question

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shared.analysis import words
 from shared.domain import Evidence
 from shared.ports import Embedder, WrittenAnswer
+from shared.sentences import sentence_ends
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +27,8 @@ HEADING_SEPARATOR = " › "
 RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
 LEXICAL_WEIGHT = 0.5
 
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n+")
+# A reference of the text itself, which would be read as a citation of the answer. What is before and behind it is quoted apart.
+_MARK = re.compile(r"\s*\[\d+(?:\s*[,;–-]\s*\d+)*\]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,15 @@ class _Sentence:
 
 
 class ExtractiveWriter:
-    """The port `AnswerWriter`. What it says stands word for word in what it cites."""
+    """The port `AnswerWriter`. It says sentences, each with a citation [n]; they stand in passage n to the letter."""
 
     def __init__(self, embedder: Callable[[], Embedder]) -> None:
         self._embedder = embedder
 
     def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
-        sentences = [
+        sentences = _each_once(
             s for number, item in enumerate(evidence[:PASSAGES], start=1) for s in _sentences(item.text, number)
-        ]
+        )
         if not sentences:
             return WrittenAnswer("", (), abstained=True)
         if _asks_the_same(question, evidence[0]):
@@ -82,6 +85,21 @@ def _asks_the_same(question: str, evidence: Evidence) -> bool:
 
 
 def _sentences(text: str, number: int) -> list[_Sentence]:
-    parts = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+    parts = list(_parts_of(text))
     long_enough = [part for part in parts if len(part) >= MIN_SENTENCE_CHARACTERS] or parts
     return [_Sentence(part, number, place) for place, part in enumerate(long_enough[:SENTENCES_PER_PASSAGE])]
+
+
+def _each_once(sentences: Iterable[_Sentence]) -> list[_Sentence]:
+    first: dict[tuple[str, ...], _Sentence] = {}
+    for sentence in sentences:
+        first.setdefault(tuple(words(sentence.text)), sentence)
+    return list(first.values())
+
+
+def _parts_of(text: str) -> Iterator[str]:
+    """The sentences of each line that say something, and of those with references in them the parts between."""
+    for line in text.splitlines():
+        for begin, end in pairwise([0, *sentence_ends(line, 0, len(line)), len(line)]):
+            parts = map(str.strip, _MARK.split(line[begin:end]))
+            yield from (part for part in parts if any(map(str.isalnum, part)))

@@ -56,6 +56,9 @@ class SearchResult:
     is_complete: bool
     dropped: int
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    neighbours: Sequence[Hit] = ()  # what the walk reached beside the hits, the nearest first
+    searched_for: str = ""  # in the question's place
+    trust: float = 1.0  # in the embedder with that, from 0 to 1
 
 
 @dataclass(slots=True)
@@ -83,9 +86,15 @@ class _Asked:
     matching: Filter
     passage_ids: Sequence[UUID] | None
     without: Collection[str]
-    weights: Mapping[str, float]
-    diversity: float
+    trust: float
     clock: _Clock
+    diversity: float = 0.0
+    neighbours: int = 0
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """How much each search counts."""
+        return weights_for(self.trust, is_named=bool(self.named))
 
     @property
     def fields(self) -> list[str]:
@@ -126,10 +135,12 @@ class Retrieval:
         matching: Filter,
         without: Collection[str] = (),
         diversity: float = 0.0,
+        neighbours: int = 0,
     ) -> SearchResult:
         """The best `top_k` pairs for a question, best first. Signals named in `without` are not asked.
 
-        `diversity`, from 0 to 1, is how much it counts that a hit says something that those before it do not.
+        `diversity`, from 0 to 1, is how much it counts that a hit says something that those before it do not. At most
+        `neighbours` pairs that the graph leads to come beside the hits.
 
         Raises EmbedderMismatchError if this process does not have the bot's embedder.
         """
@@ -137,8 +148,9 @@ class Retrieval:
         matching = self._with_corrections(bot, matching)
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
-            return SearchResult([], True, 0, clock.milliseconds)
-        asked = replace(self._understand(bot, question, matching, passage_ids, without, clock), diversity=diversity)
+            return SearchResult([], True, 0, clock.milliseconds, searched_for=question)
+        understood = self._understand(bot, question, matching, passage_ids, without, clock)
+        asked = replace(understood, diversity=diversity, neighbours=neighbours)
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(asked, limit)
@@ -176,9 +188,8 @@ class Retrieval:
                 text = self._walker.with_own_names(bot, text, named)
         is_embedded = set(VECTOR_FIELDS) - set(without)
         trust = trust_in(self._embedder_of(bot), text) if is_embedded else 1.0
-        weights = weights_for(trust, is_named=bool(named))
         intents: Intents = {} if INTENT in without else intents_of(text)
-        return _Asked(bot, text, named, intents, matching, passage_ids, without, weights, 0.0, clock)
+        return _Asked(bot, text, named, intents, matching, passage_ids, without, trust, clock)
 
     def _embedder_of(self, bot: Bot) -> Embedder:
         return self._embedders.of(bot.collection)
@@ -255,7 +266,8 @@ class Retrieval:
         dropped = sum(candidate.passage_id not in evidence for candidate in looked_at)
         count("dropped_candidates", dropped)
         hits = self._reorder(asked, group_by_pair(ranked, evidence), top_k)
-        return SearchResult(hits, not stale, dropped, asked.clock.milliseconds)
+        neighbours = _beside(hits, group_by_pair(_reached(ranked), evidence))[: asked.neighbours]
+        return SearchResult(hits, not stale, dropped, asked.clock.milliseconds, neighbours, asked.text, asked.trust)
 
     def _reorder(self, asked: _Asked, hits: list[Hit], top_k: int) -> list[Hit]:
         """What a cross-encoder, intent, preferences, recency, votes and variety change of the order; the best `top_k`."""
@@ -282,9 +294,12 @@ class Retrieval:
         """What was looked at, and what one statement vouched for of it."""
         is_reordered = self._reranker or asked.diversity or asked.matching.should
         looked_at = ranked[: max(self._depth(top_k), REORDERED if is_reordered else 0)]
+        # Some of those that were reached are among the hits: as many more are looked at.
+        reached = _reached(ranked)[: top_k + asked.neighbours] if asked.neighbours else []
         with asked.clock.measure("hydrate"):
-            evidence = self._vouched_for(asked, looked_at)
-            if len({found.pair.qa_id for found in evidence.values()}) < top_k and len(ranked) > len(looked_at):
+            evidence = self._vouched_for(asked, [*looked_at, *reached])
+            found = {evidence[c.passage_id].pair.qa_id for c in looked_at if c.passage_id in evidence}
+            if len(found) < top_k and len(ranked) > len(looked_at):
                 looked_at = ranked
                 evidence = self._vouched_for(asked, looked_at)
         return looked_at, evidence
@@ -306,6 +321,16 @@ class Retrieval:
         seen = {found.pair.qa_id for found in evidence.values()}
         lost = {candidate.passage_id: candidate.qa_id for candidate in looked_at if candidate.qa_id not in seen}
         return self._reading.superseded(bot, lost) if lost else set()
+
+
+def _reached(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Those that the walk came to, the nearest first."""
+    return sorted((one for one in ranked if GRAPH in one.ranks), key=lambda one: one.ranks[GRAPH])
+
+
+def _beside(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    found = {hit.evidence.pair.qa_id for hit in hits}
+    return [other for other in others if other.evidence.pair.qa_id not in found]
 
 
 def _by_score(candidate: Candidate) -> float:

@@ -7,7 +7,7 @@ a term is, is known from `shared.catalog.statistics`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from shared.aliases import with_aliases
 from shared.analysis import ANALYSIS_VERSION, question_terms, terms_of_passage, tsquery_of
-from shared.bm25 import K1, B, weights_of
+from shared.bm25 import K1, B, inverse_document_frequency, weights_of
 from shared.catalog.mapping import filter_parameters, to_json
 from shared.domain import Bot, Filter
 
@@ -64,6 +64,13 @@ def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Fi
     if len(rows) < limit and set(chosen) != set(every_term):  # fewer than was expected, or a filter has left out most
         rows = _ranked(tx, bot, every_term, weights, statistics, limit, matching)
     return rows
+
+
+def rarity(tx: Transaction, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
+    """The inverse document frequency of each group of terms: about in how many passages one of them occurs."""
+    statistics = read_statistics(tx, bot, [term for forms in asked for term in forms])
+    containing = (sum(statistics.containing.get(term, 0) for term in forms) for forms in asked)
+    return [inverse_document_frequency(statistics.passages, passages) for passages in containing]
 
 
 def reanalyse(tx: Transaction, bot_id: UUID, limit: int) -> int:

@@ -30,6 +30,9 @@ class PostgresReading:
         rows = self._read(lambda tx: lexical.search(tx, bot, question, limit=limit, matching=matching))
         return [Candidate(row["passage_id"], row["qa_id"], row["document_id"], row["score"]) for row in rows]
 
+    def rarity(self, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
+        return self._client.transact(lambda tx: lexical.rarity(tx, bot, asked), read_only=True) if asked else []
+
     def refresh_terms(self, bot: Bot, limit: int) -> int:
         refreshed = self._client.transact(
             lambda tx: reanalyse(tx, bot.bot_id, limit), timeout_seconds=REFRESH_TIMEOUT_SECONDS

@@ -27,6 +27,10 @@ class ReadingCatalog(Protocol):
         """The passages that match the question's words best, by BM25; how common a word is may be known a little late."""
         ...
 
+    def rarity(self, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
+        """For each group of terms the weight by which a passage that has one of them stands out: its inverse frequency."""
+        ...
+
     def refresh_terms(self, bot: Bot, limit: int) -> int:
         """Find the terms of at most `limit` passages by the rules of today, where older ones were used; returns how many.
 

@@ -102,6 +102,13 @@ def test_a_passage_cannot_leave_its_quotation(httpserver: HTTPServer, tag: str) 
     assert prompt.count("<passage") == prompt.count("</passage") == 1
 
 
+def test_a_reference_of_a_passage_is_not_taken_for_a_number_of_one(httpserver: HTTPServer) -> None:
+    say(httpserver, "It opens at ten [1].")
+    writer_at(httpserver).write("When does it open?", [evidence("At ten [2], says the paper [3, 4]. See [a].")])
+    ((asked, _),) = httpserver.log
+    assert "At ten (2), says the paper (3, 4). See [a]." in asked.get_json()["messages"][-1]["content"]
+
+
 # What the LLM says
 
 
@@ -112,6 +119,8 @@ def test_a_passage_cannot_leave_its_quotation(httpserver: HTTPServer, tag: str) 
         ("Nine euros [2], from ten [1], nine [2].", "Nine euros [2], from ten [1], nine [2].", (2, 1)),
         ("Both [1, 2].", "Both [1][2].", (1, 2)),
         ("Both [2; 7].", "Both [2].", (2,)),
+        ("All of them [1-2], or [1–2].", "All of them [1][2], or [1][2].", (1, 2)),
+        ("So many [1-3] [2-1] [2].", "So many [2].", (2,)),
         ("It does [1][3].", "It does [1].", (1,)),
         ("It does [1] and [0] and [99999999999999999999].", "It does [1] and and.", (1,)),
         ("As in [a] and [1].", "As in [a] and [1].", (1,)),

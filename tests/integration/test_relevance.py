@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from infra.evaluation.measures import Estimate
 from infra.evaluation.run import read_run
 from relevance import __main__ as command
 from relevance import report
+from relevance.abstention import HALF, Asked, Outcome, measure_abstention, of_other_kinds, of_topics
 from relevance.loading import SAY_EVERY_SECONDS, Stage, follow, place
 from relevance.measuring import TOP_K, Result, measure
 from relevance.sets import ALL_GOLD_AT, CORPORA, SETS, EvaluationSet
+from relevance.topics import Record, split_by_topic
 from tests.api import client_of
 from tests.worlds import memory_world
 
@@ -133,6 +136,84 @@ def test_there_is_no_table_of_what_was_not_left_out() -> None:
     assert report.ablations([a_result(0.5, None)]) == []
 
 
+# Abstention
+
+TOWERS = ["Amber", "Birch", "Cedar", "Daisy", "Elder", "Fern", "Ginger", "Hazel", "Ivory", "Jasper", "Kelp", "Laurel"]
+TOWERS += [
+    "Maple",
+    "Nettle",
+    "Olive",
+    "Pine",
+    "Quince",
+    "Rowan",
+    "Sorrel",
+    "Tulip",
+    "Umbel",
+    "Violet",
+    "Willow",
+    "Yarrow",
+]
+
+
+def towers() -> list[Record]:
+    """Two pairs on each tower, the same of each but for its name."""
+    return [
+        {"id": f"{name}-{what}", "question": f"What is the {what} of the {name} tower?", "answer": f"The {what} is known.",
+         "focus": f"{name} tower", "qtype": what, "cuis": [], "synonyms": []}
+        for name in TOWERS
+        for what in ("height", "age")
+    ]  # fmt: skip
+
+
+def test_it_is_counted_how_often_a_bot_abstains_from_what_it_knows_and_what_it_does_not() -> None:
+    split = split_by_topic(towers())
+    asked = [*of_topics(split), *of_topics(split, is_for_calibration=True)]
+    assert sum(len(one.questions) for one in asked) == len(TOWERS)
+    said: list[str] = []
+    with client_of(memory_world()) as api:
+        api.post("/bots", json={"slug": HALF})
+        put = {"params": {"name": "towers.jsonl", "wait": True}, "content": jsonl([dict(r) for r in split.records])}
+        assert api.put(f"/bots/{HALF}/documents", **put).status_code in (200, 201)  # type: ignore[arg-type]
+
+        def ask(bot: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+            answer = api.post(f"/bots/{bot}/ask", json=body)
+            assert answer.status_code == 200, answer.text
+            found: dict[str, Any] = answer.json()
+            return found
+
+        outcomes = [measure_abstention(one, ask, said.append) for one in asked if one.questions]
+        wrong = [measure_abstention(replace(one, should_abstain=not one.should_abstain), ask) for one in asked[:1]]
+    assert all(outcome.right.mean == 1.0 and outcome.holds for outcome in outcomes)
+    assert (wrong[0].right.mean, wrong[0].holds) == (0.0, False)
+    assert said[0] == f"{asked[0].name} of {HALF}: asked {len(asked[0].questions)} of {len(asked[0].questions)}"
+
+
+def test_other_kinds_are_asked_of_what_is_loaded(shared_data: Path) -> None:
+    assert list(of_other_kinds(shared_data, [])) == []
+    own, foreign = of_other_kinds(shared_data, ["xquad-tr"], 30)
+    assert (own.name, own.corpus, own.should_abstain, len(own.questions)) == ("xquad-tr", "xquad-tr", False, 30)
+    assert (foreign.name, foreign.corpus, foreign.should_abstain) == ("bioasq", "xquad-tr", True)
+    liveqa = next(asked for asked in of_other_kinds(shared_data, ["medquad"]) if asked.name == "liveqa")
+    assert liveqa.promised is None
+
+
+@pytest.mark.parametrize(
+    ("share", "should_abstain", "verdict"),
+    [(0.8, True, "held"), (0.79, True, "MISSED"), (0.9, False, "held"), (0.89, False, "MISSED")],
+)
+def test_a_row_tells_whether_it_abstains_and_answers_as_promised(
+    share: float, should_abstain: bool, verdict: str
+) -> None:
+    outcome = Outcome(Asked("some", HALF, should_abstain, ["?"]), Estimate(share, share, share))
+    _, _, row = report.abstentions([outcome])
+    assert row.rstrip(" |").endswith(verdict)
+    assert ("abstain" if should_abstain else "answer") in row
+    assert verdict not in report.abstentions([outcome], is_whole=False)[2]
+    unpromised = Outcome(replace(outcome.asked, is_promised=False), outcome.right)
+    assert unpromised.holds is None
+    assert report.abstentions([]) == []
+
+
 # Loading
 
 
@@ -184,6 +265,7 @@ def test_what_is_not_here_is_skipped_by_name(
     assert command.main() == 2
     said = capsys.readouterr().out
     assert all(f"{name} is skipped: not in {tmp_path}: {CORPORA[SETS[name].corpus]}, " in said for name in SETS)
+    assert "abstention is skipped: " in said
     monkeypatch.setenv("LOCKSTEP_TEST_DATA", str(tmp_path / "nowhere"))
     assert command.main() == 2
     assert "LOCKSTEP_TEST_DATA" in capsys.readouterr().out

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from functions.query.answer import ABSTENTION, CONTEXT_CHARACTERS, Answer, Answerer, is_weak
-from functions.query.ranking import Hit
+from functions.query.answer import ABSTENTION, NEIGHBOURS, Answer, Answerer
 from functions.query.retrieval import Retrieval
 from shared.domain import Evidence, Filter, QueryLog
 from shared.errors import LockstepError, StoreUnavailableError
 from shared.ports import AnswerWriter, WrittenAnswer
 from shared.testing import FixedWriter
-from tests.evidence import evidence
 from tests.worlds import World, memory_world
 
 
@@ -80,7 +79,7 @@ def test_when_nobody_can_write_it_is_an_error_and_not_an_answer(world: World) ->
     assert str(caught.value.__cause__) == "out of order"
 
 
-# Weak evidence
+# When there is nothing to write from
 
 
 def test_nobody_is_asked_to_write_from_nothing(world: World) -> None:
@@ -92,44 +91,61 @@ def test_nobody_is_asked_to_write_from_nothing(world: World) -> None:
     assert writer.calls == []
 
 
-def hit(text: str, similarity: float) -> Hit:
-    return Hit(evidence(text, question="Lighthouse?"), 0.1, {"combined": similarity, "lexical": 9.0})
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "similarity", "expected"),
-    [
-        ("harbour tide", "nothing alike", 0.9, False),
-        ("harbour tide", "the harbour", 0.1, False),
-        ("harbour tide table", "the harbour", 0.1, True),
-        ("harbour tide", "nothing alike", 0.1, True),
-        ("lighthouse", "nothing alike", 0.1, False),
-        ("?", "nothing alike", 0.1, True),
-    ],
-)
-def test_evidence_is_weak_when_neither_meaning_nor_words_agree(
-    question: str, text: str, similarity: float, expected: bool
-) -> None:
-    assert is_weak(question, [hit("beside the point", 0.0), hit(text, similarity)]) is expected
-
-
-def test_no_evidence_is_weak() -> None:
-    assert is_weak("harbour", [])
-
-
 # What writers are given
 
 
-def test_the_best_evidence_fits_the_context_and_one_is_always_there(world: World) -> None:
-    for number in range(40):
-        world.put(f"{number}.txt", f"The library opens at ten. {number} " + "word " * 40)
+def contexts(world: World, question: str, top_k: int) -> list[str]:
+    """What a writer is given."""
     writer = Writer(WrittenAnswer("Ten [1].", (1,)))
-    answerer_top_k = 20
-    retrieval = Retrieval(reading=world.reading, index=world.index, embedders=world.embedders(), graph=world.graph)
-    answerer = Answerer(retrieval, world.reading, lambda: {"llm": writer})
-    answerer.answer(world.refreshed(), "The library opens at?", top_k=answerer_top_k, matching=Filter())
-    assert 1 < len(writer.calls[0]) <= answerer_top_k
-    assert sum(map(len, writer.calls[0])) <= CONTEXT_CHARACTERS
+    answerer = Answerer(world.retrieval(), world.reading, lambda: {"llm": writer})
+    answerer.answer(world.refreshed(), question, top_k=top_k, matching=Filter())
+    return writer.calls[0]
+
+
+def test_nothing_is_said_twice(world: World) -> None:
+    pair = {"question": "When does the library open?", "answer": "Every day at ten, but never on a Monday."}
+    for number in range(3):
+        world.put(f"copy{number}.jsonl", json.dumps(pair | {"id": number}))
+    given = contexts(world, "When does the library open?", 5)
+    assert given.count("Every day at ten, but never on a Monday.") == 1
+    assert len(given) == 2
+
+
+PEOPLE = [
+    {"id": "ada", "title": "Ada Lovelace", "text": "She was the daughter of Lord Byron."},
+    {"id": "byron", "title": "Lord Byron", "text": "He died in Missolonghi."},
+    {"id": "town", "title": "Missolonghi", "text": "A town by a lagoon."},
+]
+
+
+def test_what_the_graph_leads_to_comes_behind_the_hits_and_is_bounded(world: World) -> None:
+    friends = [{"id": f"f{n}", "title": f"Friend {n}", "text": f"Knew Lord Byron, as number {n}."} for n in range(9)]
+    world.put("people.jsonl", "\n".join(json.dumps(record) for record in [*PEOPLE, *friends]))
+    world.sync()
+    first, *others = contexts(world, "Who was Ada Lovelace the daughter of?", 1)
+    assert first == "She was the daughter of Lord Byron."
+    assert "He died in Missolonghi." in others
+    assert len(others) <= NEIGHBOURS
+
+
+def test_a_neighbour_that_was_deleted_meanwhile_is_in_no_answer(world: World) -> None:
+    for record in PEOPLE:
+        world.put(f"{record['id']}.jsonl", json.dumps(record))
+    world.sync()
+    deleted: list[None] = []
+
+    def delete() -> None:
+        if not deleted:
+            deleted.append(None)
+            world.remove("byron.jsonl")
+
+    writer = Writer(WrittenAnswer("Of Lord Byron [1].", (1,)), before=delete)
+    answerer = Answerer(world.retrieval(), world.reading, lambda: {"llm": writer})
+    answer = answerer.answer(world.refreshed(), "Who was Ada Lovelace the daughter of?", top_k=1, matching=Filter())
+    assert "He died in Missolonghi." in writer.calls[0]  # cited or not, it was read
+    assert len(writer.calls) == 2
+    assert "He died in Missolonghi." not in writer.calls[1]
+    assert not answer.abstained
 
 
 # What changes meanwhile

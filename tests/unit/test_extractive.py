@@ -74,6 +74,36 @@ def test_sentences_end_where_they_end_in_their_language(text: str, sentence: str
     assert sentence in [quoted for quoted, _ in quotes(WRITER.write(sentence.rstrip(".!。"), [evidence(text)]))]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The tide turns at six in the evening [3].", ["The tide turns at six in the evening"]),
+        ("Old tables [2, 4] give the time of the tide.", ["Old tables", "give the time of the tide."]),
+        ("The tide turns at six in the evening. [12–14]", ["The tide turns at six in the evening."]),
+    ],
+)
+def test_a_reference_of_the_text_does_not_pass_for_a_citation(text: str, expected: list[str]) -> None:
+    written = WRITER.write("When does the tide turn?", [evidence(text)])
+    assert {quoted for quoted, number in quotes(written) if number == 1} <= set(expected)
+    assert set(re.findall(r"\[[^]]*\]", written.text)) == {"[1]"}
+
+
+def test_a_sentence_that_two_passages_have_is_quoted_once() -> None:
+    first, second = (
+        evidence("The tide turns at six every day."),
+        evidence("The tide turns at six, every day! Ships wait."),
+    )
+    written = WRITER.write("When does the tide turn?", [first, second])
+    assert written.text.lower().count("turns at six") == 1
+
+
+def test_a_sentence_does_not_end_behind_an_abbreviation() -> None:
+    text = "Dr. Ayşe Yılmaz heads the clinic for children. It opens at 9.30 a.m. on weekdays, no. 4 is the door."
+    assert ("Dr. Ayşe Yılmaz heads the clinic for children.", 1) in quotes(
+        WRITER.write("Who heads it?", [evidence(text)])
+    )
+
+
 WORDS = st.lists(
     st.sampled_from(["tide", "harbour", "is", "early.", "late!", "[9]", "\n", "물", "x" * 30]), max_size=30
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.aliases import with_aliases
 from shared.analysis import question_terms, terms
-from shared.bm25 import term_score, weights_of
+from shared.bm25 import inverse_document_frequency, term_score, weights_of
 from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, Votes, admits
 from shared.errors import NotFoundError
 from shared.testing.catalog.state import (
@@ -43,6 +43,12 @@ class InMemoryReading:
             if score and _matches(row, matching):
                 candidates.append(Candidate(row.staged.passage.passage_id, row.pair.qa_id, row.document_id, score))
         return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.passage_id))[:limit]
+
+    @atomic
+    def rarity(self, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
+        passages = [set(_terms(row)) for row in self._state.bots[bot.bot_id].passages.values()]
+        containing = (sum(not passage.isdisjoint(forms) for passage in passages) for forms in asked)
+        return [inverse_document_frequency(len(passages), found) for found in containing]
 
     def refresh_terms(self, bot: Bot, limit: int) -> int:
         return 0  # terms are found and counted when they are asked for

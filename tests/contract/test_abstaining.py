@@ -1,0 +1,172 @@
+"""Weak evidence: what a knowledge base does not speak of is told from what it says in other words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from functions.query.abstaining import (
+    ANSWER_SHARE,
+    ENOUGH_OF_A_PAIR,
+    ENOUGH_OF_A_TEXT,
+    coverage,
+    is_weak,
+    strength,
+)
+from functions.query.ranking import Hit
+from functions.query.retrieval import SearchResult
+from shared.domain import Evidence, Metadata
+from tests.evidence import evidence
+from tests.worlds import World
+
+COMMON = {"symptom", "treatment", "diseas"}
+
+
+def rarity(asked: Sequence[Sequence[str]]) -> list[float]:
+    return [1.0 if COMMON & set(forms) else 6.0 for forms in asked]
+
+
+def covered(question: str, *texts: str) -> float:
+    return coverage(question, [evidence(text, question="…") for text in texts], lambda asked: rarity(list(asked)))
+
+
+def found(question: str, text: str, similarity: float, trust: float = 1.0) -> SearchResult:
+    hit = Hit(evidence(text, question="…"), 1.0, {"combined": similarity, "lexical": 40.0, "graph": 0.9})
+    return SearchResult([hit], True, 0, searched_for=question, trust=trust)
+
+
+def is_weak_by(question: str, text: str, similarity: float, trust: float = 1.0) -> bool:
+    return is_weak(found(question, text, similarity, trust), lambda asked: rarity(list(asked)))
+
+
+# What is covered
+
+
+def test_words_count_by_the_square_of_their_rarity() -> None:
+    question = "What are the symptoms of Gaucher disease?"
+    whole = covered(question, "Symptoms of Gaucher disease are many.")
+    assert whole == pytest.approx(1 / ENOUGH_OF_A_TEXT)
+    assert covered(question, "Gaucher, in short.") == pytest.approx(whole * 36 / 38)
+    assert covered(question, "Symptoms of Fabry disease are many.") == pytest.approx(whole * 2 / 38)
+    assert covered(question, "Nothing alike.") == 0.0
+
+
+def test_one_passage_must_hold_them_and_the_best_one_counts() -> None:
+    question = "What are the symptoms of Gaucher disease?"
+    assert covered(question, "Symptoms of a disease.", "Gaucher.", "Nothing.") == covered(question, "Gaucher.")
+
+
+@pytest.mark.parametrize("own", ["What is Gaucher disease?", "Do you have information about Gaucher disease"])
+def test_a_pair_that_asks_says_by_that_what_it_is_about(own: str) -> None:
+    def of(question: str, answer: str) -> float:
+        return coverage("Gaucher disease", [evidence(answer, question=question)], lambda asked: rarity(list(asked)))
+
+    assert of(own, "It is rare.") == pytest.approx(1 / ENOUGH_OF_A_PAIR)
+    mentioned = of("What is Fabry disease?", "It is as rare as Gaucher disease.")
+    assert mentioned == pytest.approx((1 + ANSWER_SHARE * 36) / 37 / ENOUGH_OF_A_PAIR)
+    assert of("Gaucher disease", "It is rare.") == of("Fabry disease", "As rare as Gaucher.") == 1 / ENOUGH_OF_A_TEXT
+
+
+def test_other_names_of_a_pair_count_as_its_question_does() -> None:
+    one = evidence("It is rare.", question="What is Gaucher disease?")
+    named = replace(one, pair=replace(one.pair, metadata=Metadata(extra={"synonyms": ["Cerebroside lipidosis"]})))
+    question = "cerebroside lipidosis"
+    assert coverage(question, [one], lambda asked: rarity(list(asked))) == 0.0
+    assert coverage(question, [named], lambda asked: rarity(list(asked))) == pytest.approx(1 / ENOUGH_OF_A_PAIR)
+
+
+@pytest.mark.parametrize("question", ["", "?", "…!"])
+def test_of_a_question_without_words_nothing_is_covered(question: str) -> None:
+    assert covered(question, "Symptoms of Gaucher disease are many.") == 0.0
+
+
+def test_a_word_with_another_ending_counts_as_much_as_words_that_begin_so() -> None:
+    def by_length(asked: Sequence[Sequence[str]]) -> list[float]:
+        return [3.0 if all(form.endswith("~") and len(form) <= 5 for form in forms) else 6.0 for forms in asked]
+
+    def of(text: str) -> float:
+        return coverage("kalesinden", [evidence(text, question="")], lambda asked: by_length(list(asked)))
+
+    assert of("Ankara kalesinde bir müze ve bir çay bahçesi var.") == pytest.approx(1 / ENOUGH_OF_A_TEXT)
+    assert of("Ankara kalelerinde bir müze ve bir çay bahçesi var.") == pytest.approx(0.25 / ENOUGH_OF_A_TEXT)
+
+
+# What is weak
+
+
+def test_without_hits_evidence_is_weak() -> None:
+    nothing = SearchResult([], True, 0, searched_for="Gaucher disease")
+    assert is_weak(nothing, lambda asked: rarity(list(asked)))
+    assert strength(nothing, lambda asked: rarity(list(asked))) == 0.0
+
+
+def test_the_symptoms_of_what_is_not_there_are_weak_evidence_however_near_their_vectors_are() -> None:
+    question = "What are the symptoms of Gaucher disease?"
+    assert is_weak_by(question, "The symptoms of Fabry disease are pain and fever.", 0.75)
+    assert not is_weak_by(question, "The symptoms of Gaucher disease are pain and fever.", 0.75)
+
+
+def test_what_is_put_otherwise_is_not_weak() -> None:
+    assert not is_weak_by("Why is my tummy aching after every meal?", "An aching belly has these causes.", 0.95)
+    assert is_weak_by("Why is my tummy aching after every meal?", "An aching belly has these causes.", 0.5)
+
+
+def test_without_vectors_words_alone_decide() -> None:
+    for text, expected in (("Gaucher disease is rare.", False), ("Fabry disease is rare.", True)):
+        hit = Hit(evidence(text, question="…"), 1.0, {"lexical": 40.0})
+        result = SearchResult([hit], True, 0, searched_for="Gaucher disease", trust=1.0)
+        assert is_weak(result, lambda asked: rarity(list(asked))) is expected
+
+
+def test_an_embedder_that_does_not_know_the_language_has_no_say() -> None:
+    question, text = "Kanser tedavisi nasıl yapılır?", "Museums open at ten."
+    assert is_weak_by(question, text, 0.95, trust=0.2)
+    assert not is_weak_by(question, "Kanser tedavisi böyle yapılır.", 0.1, trust=0.2)
+
+
+# In a catalog
+
+
+DISEASES = ["Fabry", "Pompe", "Tangier", "Wolman", "Krabbe", "Canavan", "Sandhoff", "Refsum", "Alpers", "Batten"]
+
+
+@pytest.fixture
+def clinic(world: World) -> World:
+    world.put(
+        "diseases.jsonl",
+        "\n".join(
+            json.dumps(
+                {
+                    "id": f"{name}-{what}",
+                    "question": f"What are the {what} of {name} disease?",
+                    "answer": "See a doctor.",
+                }
+            )
+            for name in DISEASES
+            for what in ("symptoms", "causes", "treatments")
+        ),
+    )
+    return world
+
+
+def of_catalog(world: World, question: str) -> float:
+    bot = world.refreshed()
+    hits: list[Evidence] = [hit.evidence for hit in world.search(question).hits]
+    return coverage(question, hits, lambda asked: world.reading.rarity(bot, asked))
+
+
+def test_a_name_that_nothing_holds_weighs_more_than_words_that_all_hold(clinic: World) -> None:
+    assert of_catalog(clinic, "What are the symptoms of Fabry disease?") == pytest.approx(1 / ENOUGH_OF_A_PAIR)
+    assert of_catalog(clinic, "What are the symptoms of Gaucher disease?") < 0.5
+
+
+def test_rarity_is_of_a_bots_own_passages(clinic: World) -> None:
+    bot, other = clinic.refreshed(), clinic.register("other")
+    asked = [("diseas",), ("fabri",), ("gaucher", "gauche~"), ("fabri", "pomp")]
+    everywhere, rare, nowhere, either = clinic.reading.rarity(bot, asked)
+    assert 0 <= everywhere < either < rare < nowhere
+    assert len(set(clinic.reading.rarity(other, asked))) == 1
+    assert clinic.reading.rarity(bot, []) == []
