@@ -4,7 +4,8 @@ Where a knowledge base holds the symptoms of a thousand diseases, those of one m
 passages have, and their vectors lie near: what tells is the one name that no passage holds. Hence words count by how rare they
 are in the knowledge base, and rare ones much more. A pair that asks something itself says by that what it is about: a word that
 only its answer mentions counts half. Prose is asked for in other words than it has, so less of them is enough. Of what is put
-otherwise the embedder tells, as far as it knows the language.
+otherwise the embedder tells, as far as it knows the language. A long question tells more than it asks about: there it is
+enough that all that a pair's own question is about is mentioned.
 
 The constants were found on the part of MedQuAD's topics that is for it (`relevance.topics`), and on XQuAD in Turkish, BioASQ,
 PubMedQA and 2Wiki with their own corpora and with foreign ones: so that of each 0.9 are answered, and 0.8 abstained from.
@@ -16,10 +17,11 @@ from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 from functions.query.condensing import asks
+from functions.query.ranking import Hit
 from functions.query.retrieval import SearchResult
 from functions.query.trust import LEAST
 from shared.aliases import with_aliases
-from shared.analysis import question_words, terms
+from shared.analysis import question_words, terms, words
 from shared.domain import VECTOR_FIELDS, Evidence
 
 Rarity = Callable[[Collection[Sequence[str]]], list[float]]  # of groups of terms: see `ReadingCatalog.rarity`
@@ -27,6 +29,8 @@ Rarity = Callable[[Collection[Sequence[str]]], list[float]]  # of groups of term
 ENOUGH_OF_A_PAIR = 0.85  # of the question's words, each by the square of its rarity, where the pair asks something
 ENOUGH_OF_A_TEXT = 0.3  # and where it is a passage under a heading
 ANSWER_SHARE = 0.5  # what a word counts that a pair's answer has, and its question has not
+MANY_WORDS = 8  # a question of more is long …
+MENTIONED = 0.95  # … and has to hold so much of a pair's question, each word by the square of its rarity
 SIMILARITY_WEIGHT = 1.5  # what a similarity of 1 more makes up for, of what is enough
 NEUTRAL_SIMILARITY = 0.8  # above it the vectors speak for the evidence, below against
 
@@ -44,20 +48,33 @@ def strength(found: SearchResult, rarity: Rarity) -> float:
     similarities = [hit.signals[name] for hit in found.hits for name in VECTOR_FIELDS if name in hit.signals]
     nearest = max(similarities, default=NEUTRAL_SIMILARITY)  # without an index words alone decide
     knowledge = (found.trust - LEAST) / (1 - LEAST)  # of the language
-    return said + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
+    strength = said + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
+    is_long = sum(1 for _ in words(found.searched_for)) > MANY_WORDS
+    return max(strength, 1.0) if is_long and mentions(found.searched_for, found.hits, rarity) else strength
+
+
+def mentions(question: str, hits: Sequence[Hit], rarity: Rarity) -> bool:
+    """Whether it speaks of all that the question of one of the pairs is about."""
+    said = frozenset(terms(question))
+    own = {hit.evidence.pair.question for hit in hits if asks(hit.evidence.pair.question)}
+    return any(_share(weighed, said) >= MENTIONED for weighed in (_weighed(one, rarity) for one in own) if weighed)
 
 
 def coverage(question: str, evidence: Sequence[Evidence], rarity: Rarity) -> float:
     """How much of the question's words one passage has, the best one, of what is enough."""
-    words = question_words(question)
-    rarities = iter(rarity([forms for word in words for forms in word]))
-    weighed = [[(forms, next(rarities)) for forms in word] for word in words]
-    if not sum(word[0][1] for word in weighed):
-        return 0.0
-    return max(_held_by(one, weighed) for one in evidence)
+    weighed = _weighed(question, rarity)
+    return max(_held_by(one, weighed) for one in evidence) if weighed else 0.0
 
 
 _Word = Sequence[tuple[Sequence[str], float]]  # its alternatives, each with its rarity, the most exact ones first
+
+
+def _weighed(question: str, rarity: Rarity) -> list[_Word]:
+    """Its words; none where no passage could stand out by them."""
+    asked = question_words(question)
+    rarities = iter(rarity([forms for word in asked for forms in word]))
+    weighed: list[_Word] = [[(forms, next(rarities)) for forms in word] for word in asked]
+    return weighed if any(word[0][1] for word in weighed) else []
 
 
 def _held_by(evidence: Evidence, words: Sequence[_Word]) -> float:

@@ -127,6 +127,18 @@ def test_an_embedder_that_does_not_know_the_language_has_no_say() -> None:
     assert not is_weak_by(question, "Kanser tedavisi böyle yapılır.", 0.1, trust=0.2)
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"), [("What is Gaucher disease?", False), ("What is Fabry disease?", True), ("Gaucher", True)]
+)
+def test_of_a_long_question_it_is_enough_that_it_mentions_what_a_pair_asks_about(own: str, expected: bool) -> None:
+    story = "My aunt from Leeds slept badly and her doctor said it was Gaucher disease, what now?"
+    hit = Hit(evidence("It is rare.", question=own), 1.0, {"combined": 0.5})
+    told = SearchResult([hit], True, 0, searched_for=story, trust=1.0)
+    assert is_weak(told, lambda asked: rarity(list(asked))) is expected
+    short = replace(told, searched_for="aunt Leeds Gaucher disease")
+    assert is_weak(short, lambda asked: rarity(list(asked)))
+
+
 # In a catalog
 
 
