@@ -292,7 +292,7 @@ class Retrieval:
         self, asked: _Asked, ranked: Sequence[Ranked], top_k: int
     ) -> tuple[Sequence[Ranked], dict[UUID, Evidence]]:
         """What was looked at, and what one statement vouched for of it."""
-        is_reordered = self._reranker or asked.diversity or asked.matching.should
+        is_reordered = self._reranker or asked.intents or asked.diversity or asked.matching.should
         looked_at = ranked[: max(self._depth(top_k), REORDERED if is_reordered else 0)]
         # Some of those that were reached are among the hits: as many more are looked at.
         reached = _reached(ranked)[: top_k + asked.neighbours] if asked.neighbours else []
