@@ -96,8 +96,9 @@ def condense_with(condenser: QuestionCondenser | None, question: str, *, names: 
 
 
 def asks(text: str) -> bool:
-    """Whether it asks something, by a question mark or by its words."""
-    return _MARK.search(text) is not None or _has(_ASKING, words_of(text))
+    """Whether it asks something, by a question mark or by its words; a single word ("Name", "List") is a title."""
+    words = words_of(text)
+    return _MARK.search(text) is not None or (len(words) > 1 and _has(_ASKING, words))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,10 +67,13 @@ def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Fi
 
 
 def rarity(tx: Transaction, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
-    """The inverse document frequency of each group of terms: about in how many passages one of them occurs."""
+    """The inverse document frequency of each group of terms: about in how many passages one of them occurs.
+
+    What none has is taken for as rare as what one has: of few passages, a word that they lack says little.
+    """
     statistics = read_statistics(tx, bot, [term for forms in asked for term in forms])
     containing = (sum(statistics.containing.get(term, 0) for term in forms) for forms in asked)
-    return [inverse_document_frequency(statistics.passages, passages) for passages in containing]
+    return [inverse_document_frequency(statistics.passages, max(1, found)) for found in containing]
 
 
 def reanalyse(tx: Transaction, bot_id: UUID, limit: int) -> int:

@@ -105,6 +105,7 @@ def checked(stores: Checked) -> Checked:
     stores.world.bot = stores.world.register(f"checked-{next(_numbers)}")
     for edition in ("1", "2"):
         stores.world.put(GUIDE, content(GUIDE, edition))
+    stores.world.sync()
     assert stores.violations == []
     return stores
 

@@ -68,7 +68,7 @@ def test_a_search_explains_its_scores(asked: list[dict[str, Any]]) -> None:
     assert first[0].startswith("1. What does it cost?")
     score = float(first[0].rsplit("(", 1)[1].rstrip(")"))
     parts = [line.split() for line in first[3:]]
-    assert {part[1] for part in parts} == {"question:", "combined:", "lexical:"}
+    assert {part[1] for part in parts} == {"question:", "combined:", "lexical:", "intent:"}
     assert sum(float(part[0]) for part in parts) == pytest.approx(score, abs=2e-4)
     assert "rank" not in run("search", "library", "What does it cost?")
 

@@ -14,6 +14,7 @@ from functions.query.condensing import (
     MAX_NAMES,
     MAX_WORDS,
     MAX_WRITTEN_CHARACTERS,
+    asks,
     condense,
     condense_with,
 )
@@ -210,3 +211,11 @@ def test_an_llm_is_not_asked_about_what_is_short() -> None:
 )
 def test_an_llm_that_fails_or_makes_something_up_is_not_followed(said: str | None) -> None:
     assert condense_with(Saying(said), STORY, names=["coast"]) == condense(STORY, names=["coast"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Opening hours?", True), ("Name the capital", True), ("NAME", False), ("List", False), ("Opening hours", False)],
+)
+def test_what_asks_is_told_from_a_title(text: str, expected: bool) -> None:
+    assert asks(text) is expected

@@ -48,7 +48,7 @@ class InMemoryReading:
     def rarity(self, bot: Bot, asked: Collection[Sequence[str]]) -> list[float]:
         passages = [set(_terms(row)) for row in self._state.bots[bot.bot_id].passages.values()]
         containing = (sum(not passage.isdisjoint(forms) for passage in passages) for forms in asked)
-        return [inverse_document_frequency(len(passages), found) for found in containing]
+        return [inverse_document_frequency(len(passages), max(1, found)) for found in containing]
 
     def refresh_terms(self, bot: Bot, limit: int) -> int:
         return 0  # terms are found and counted when they are asked for

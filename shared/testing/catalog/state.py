@@ -138,7 +138,7 @@ def live_passages(rows: BotRows) -> Iterator[PassageRow]:
     """The members of every live generation."""
     for document in rows.documents.values():
         if document.live is not None and document.tombstone_id is None:
-            yield from (rows.passages[p] for p in document.generations[document.live].members)
+            yield from (rows.passages[p] for p in document.generations[document.live].members if p in rows.passages)
 
 
 def corrected_is_live(rows: BotRows, corrects: OwnPair) -> bool:
