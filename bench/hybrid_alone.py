@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from bench.laptop import MODEL, RunningLaptop
 from shared.domain import VECTOR_FIELDS
 from shared.embedder import OnnxEmbedder
+from shared.milvus import lite_partition
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -30,21 +32,23 @@ def hybrid_alone(laptop: RunningLaptop, bot: str) -> Iterator[Callable[[str], fl
 
     def search(question: str) -> float:
         begin = time.perf_counter()
-        _search(client, collection, f'bot_id == "{bot_id}"', embedder.embed_query(question).tolist())
+        _search(client, collection, bot_id, embedder.embed_query(question).tolist())
         return (time.perf_counter() - begin) * 1000
 
     yield search
     client.close()
 
 
-def _search(client: MilvusClient, collection: str, expression: str, vector: list[float]) -> None:
+def _search(client: MilvusClient, collection: str, bot_id: UUID, vector: list[float]) -> None:
     from pymilvus import AnnSearchRequest, RRFRanker
 
+    expression = f'bot_id == "{bot_id}"'
     client.hybrid_search(
         collection,
         [AnnSearchRequest([vector], f"{field}_vector", {}, HITS, expr=expression) for field in VECTOR_FIELDS],
         RRFRanker(),
         limit=HITS,
+        partition_names=[lite_partition(bot_id)],  # as the product searches: other bots' rows cost neither of them
         output_fields=["question_text"],
         consistency_level="Strong",
         timeout=TIMEOUT_SECONDS,

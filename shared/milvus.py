@@ -296,8 +296,7 @@ class MilvusIndex:
             self._is_lite = client.get_server_version(timeout=self._timeout).startswith("milvus_lite")
         if not self._is_lite:
             return None
-        digest = hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest()
-        return [f"_pk_{int(digest, 16) % LITE_PARTITIONS}"]
+        return [lite_partition(bot_id)]
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:
@@ -334,6 +333,12 @@ class MilvusIndex:
             if self._connected is None:
                 self._connected = _connect(self._uri, self._token, self._timeout)
             return self._connected
+
+
+def lite_partition(bot_id: UUID) -> str:
+    """Where Milvus Lite puts the rows of a bot."""
+    digest = hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest()
+    return f"_pk_{int(digest, 16) % LITE_PARTITIONS}"
 
 
 def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
