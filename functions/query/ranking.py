@@ -15,9 +15,8 @@ LEXICAL: Signal = "lexical"
 GRAPH: Signal = "graph"
 UNNAMED = 0.25  # how much a walk counts that starts from hits alone, which are less sure than names in the question
 GRAPH_CONSTANT = 10  # how slowly what a walker visits less counts for less
-DEPTH = (
-    100  # candidates of a list that count by how far they are above the last of these; further down, ranks alone tell
-)
+# Candidates of a list that count by how far they are above the last of these; further down, ranks alone tell.
+DEPTH = 100
 TAIL = 0.02  # what a rank alone counts at most
 WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
 
