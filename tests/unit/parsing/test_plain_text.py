@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import tracemalloc
-from pathlib import Path
-
-import pytest
-
-from functions.ingest.parsing import limits, parse
+from functions.ingest.parsing import limits
 from tests.unit.parsing.samples import read
 
 
@@ -46,23 +41,6 @@ def test_sections_are_bounded_even_without_any_border() -> None:
     sections = read("a.txt", "x" * 70_000).sections
     assert sum(len(section.text) for section in sections) == 70_000
     assert max(len(section.text) for section in sections) <= limits.MAX_SECTION_CHARS
-
-
-@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl", "a.json"])
-def test_a_large_file_is_streamed(name: str, tmp_path: Path) -> None:
-    line = b'{"text": "A sentence that is repeated quite often.", "more": "And another one."}\n'
-    path = tmp_path / name
-    content = b"[" + line + (b"," + line) * 20_000 + b"]" if name == "a.json" else line * 20_000
-    path.write_bytes(content)
-    with path.open("rb") as file:
-        next(iter(parse(file, name).content))  # what is loaded once is no part of it
-    tracemalloc.start()
-    with path.open("rb") as file:
-        count = sum(1 for _ in parse(file, name).content)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count > 50
-    assert peak < 1_000_000 < len(content)
 
 
 def test_a_word_broken_at_a_line_end_is_mended() -> None:
