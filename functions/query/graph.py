@@ -21,7 +21,7 @@ from shared.ports import GraphCatalog
 HOPS = 2
 LIMITS = GraphLimits()
 DAMPING = 0.5  # as for knowledge graphs in retrieval (HippoRAG, 2024): what is near counts most
-FRONTIER = 50  # pairs, the best ones, from which the next hop starts
+FRONTIER = 16  # pairs, the best ones, from which the next hop starts
 HIT_SHARE = 0.1  # of the restarts, where the question has names; they are surer than any hit
 MENTIONING = 0.2  # the weight of going from a name to who mentions it, where going to who bears it has 1
 

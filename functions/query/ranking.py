@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -15,23 +16,29 @@ LEXICAL: Signal = "lexical"
 GRAPH: Signal = "graph"
 UNNAMED = 0.25  # how much a walk counts that starts from hits alone, which are less sure than names in the question
 GRAPH_CONSTANT = 10  # how slowly what a walker visits less counts for less
-# Candidates of a list that count by how far they are above the last of these; further down, ranks alone tell.
-DEPTH = 100
+# Candidates of a vector field count by how far they are above the one at this place, which has nothing to do with the
+# question; further down, ranks alone tell. As similarities fall with the logarithm of the place, two earlier ones tell it.
+NOISE_PLACE = 100
+READ_PLACES = (10, 50)
 TAIL = 0.02  # what a rank alone counts at most
 WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ranked:
     """A passage with its fused score: what each search gave it, what that added to the score, and its rank there."""
 
     passage_id: UUID
     qa_id: UUID
     document_id: UUID
-    score: float
-    signals: Mapping[str, float]
-    parts: Mapping[str, float] = field(default_factory=dict)  # their sum is the score
-    ranks: Mapping[str, int] = field(default_factory=dict)
+    score: float = 0.0
+    signals: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)  # their sum is the score
+    ranks: dict[str, int] = field(default_factory=dict)
+
+    def order(self) -> tuple[float, int, int]:
+        """Of equal scores the order must not depend on ids that change with every generation."""
+        return -self.score, self.qa_id.int, self.passage_id.int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +58,45 @@ def weights_for(trust: float, *, is_named: bool) -> Mapping[str, float]:
     return {name: weight * shares.get(name, 1.0) for name, weight in WEIGHTS.items()}
 
 
-def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:
-    """All candidates, best first: what each search adds is its weight times how its score compares with those of the others.
+class Fusion:
+    """Adds up what several searches found: each adds its weight times how its scores compare with one another.
 
     Scores, scaled from 0 to 1 in each list, tell more than ranks: how far the first is ahead says how sure the search is
     (Bruch, Gai and Ingber, 2023, An analysis of fusion functions for hybrid retrieval).
     """
-    found: dict[int, _Fused] = {}  # by the id as a number, whose hash is many times cheaper
-    for name, candidates in lists.items():
+
+    def __init__(self, weights: Mapping[str, float] = WEIGHTS) -> None:
+        self._weights = weights
+        self._found: dict[int, Ranked] = {}  # by the id as a number, whose hash is many times cheaper
+
+    def add(self, name: str, candidates: Iterable[Candidate]) -> None:
+        """What the search of that name found, best first."""
         passages = _first_of_each(candidates)
         ranks = _ranks(passages)
         shares = _by_visits(passages) if name == GRAPH else _by_scores(passages, ranks, _low(name, passages))
         for candidate, rank, share in zip(passages, ranks, shares, strict=True):
-            fused = found.setdefault(candidate.passage_id.int, _Fused(candidate))
-            part = weights[name] * share
-            fused.score += part
-            fused.signals[name] = candidate.score
-            fused.parts[name] = part
-            fused.ranks[name] = rank
-    return [best.ranked() for best in sorted(found.values(), key=_Fused.order)]
+            key = candidate.passage_id.int
+            ranked = self._found.get(key)
+            if ranked is None:
+                ranked = Ranked(candidate.passage_id, candidate.qa_id, candidate.document_id)
+                self._found[key] = ranked
+            part = self._weights[name] * share
+            ranked.score += part
+            ranked.signals[name] = candidate.score
+            ranked.parts[name] = part
+            ranked.ranks[name] = rank
+
+    def ranked(self) -> list[Ranked]:
+        """All that was found so far, best first."""
+        return sorted(self._found.values(), key=Ranked.order)
 
 
-@dataclass(slots=True)
-class _Fused:
-    candidate: Candidate
-    score: float = 0.0
-    signals: dict[str, float] = field(default_factory=dict)
-    parts: dict[str, float] = field(default_factory=dict)
-    ranks: dict[str, int] = field(default_factory=dict)
-
-    def ranked(self) -> Ranked:
-        best = self.candidate
-        return Ranked(best.passage_id, best.qa_id, best.document_id, self.score, self.signals, self.parts, self.ranks)
-
-    def order(self) -> tuple[float, int, int]:
-        """Of equal scores the order must not depend on ids that change with every generation."""
-        return -self.score, self.candidate.qa_id.int, self.candidate.passage_id.int
+def fuse(lists: Mapping[str, Iterable[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:
+    """All candidates of all searches, best first."""
+    fusion = Fusion(weights)
+    for name, candidates in lists.items():
+        fusion.add(name, candidates)
+    return fusion.ranked()
 
 
 def _ranks(candidates: Iterable[Candidate]) -> list[int]:
@@ -101,7 +111,11 @@ def _ranks(candidates: Iterable[Candidate]) -> list[int]:
 
 def _low(name: str, candidates: Sequence[Candidate]) -> float:
     """The score of what has nothing to do with the question: what has none of its words, or stands further down a long list."""
-    return 0.0 if name == LEXICAL or len(candidates) < DEPTH else candidates[DEPTH - 1].score
+    early, late = READ_PLACES
+    if name == LEXICAL or len(candidates) < late:
+        return 0.0
+    fall = (candidates[early - 1].score - candidates[late - 1].score) / log(late / early)
+    return candidates[late - 1].score - fall * log(NOISE_PLACE / late)
 
 
 def _by_scores(candidates: Sequence[Candidate], ranks: Sequence[int], low: float) -> Iterator[float]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from functions.query.condensing import condense_with
 from functions.query.graph import Walker
 from functions.query.intents import Intents, intents_of
-from functions.query.ranking import DEPTH, GRAPH, LEXICAL, Hit, Ranked, fuse, group_by_pair, weights_for
+from functions.query.ranking import GRAPH, LEXICAL, READ_PLACES, Fusion, Hit, Ranked, fuse, group_by_pair, weights_for
 from functions.query.reranking import (
     INTENT,
     adjust,
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from shared.domain import Vector
     from shared.ports import Embedder
 
-FIRST_LIMIT = DEPTH  # candidates per search
+FIRST_LIMIT = max(READ_PLACES)  # candidates of each vector field: Milvus Lite takes long for each
+FIRST_LIMIT_OF_WORDS = 100
 CANDIDATES_PER_HIT = 2
 LIMIT_GROWTH = 4
 REORDERED = 50  # passages that are looked at at least, where preferences, variety or a model may change the order
@@ -154,14 +155,17 @@ class Retrieval:
         limit = max(FIRST_LIMIT, CANDIDATES_PER_HIT * top_k)
         for round_number in range(1, MAX_ROUNDS + 1):
             lists = self._propose(asked, limit)
+            fusion = Fusion(asked.weights)
+            for name, candidates in lists.items():
+                fusion.add(name, candidates)
             if GRAPH not in without:
                 with clock.measure("graph"):
-                    lists[GRAPH] = self._connected(asked, lists)
-            result = self._decide(asked, lists, limit, top_k)
+                    lists[GRAPH] = self._connected(asked, fusion.ranked())
+                fusion.add(GRAPH, lists[GRAPH])
+            result = self._decide(asked, lists, fusion.ranked(), limit, top_k)
             if set(asked.fields) - lists.keys():
                 return replace(result, is_complete=False)
-            may_have_more = any(len(candidates) >= limit for candidates in lists.values())
-            if len(result.hits) == top_k or not may_have_more:
+            if len(result.hits) == top_k or not _may_have_more(lists, limit):
                 return result
             if round_number == MAX_ROUNDS or limit >= MAX_LIMIT:
                 break
@@ -210,7 +214,9 @@ class Retrieval:
     def _propose(self, asked: _Asked, limit: int) -> dict[str, list[Candidate]]:
         def lexical() -> list[Candidate]:
             with asked.clock.measure("lexical"):
-                return self._reading.lexical_search(asked.bot, asked.text, limit=limit, matching=asked.matching)
+                return self._reading.lexical_search(
+                    asked.bot, asked.text, limit=_limit_of_words(limit), matching=asked.matching
+                )
 
         by_words = None if LEXICAL in asked.without else self._lexical.submit(lexical)
         lists: dict[str, list[Candidate]] = {}
@@ -221,10 +227,10 @@ class Retrieval:
                 lists = self._nearest(asked, vector, limit)
         return lists | {LEXICAL: by_words.result()} if by_words else lists
 
-    def _connected(self, asked: _Asked, lists: Mapping[str, list[Candidate]]) -> list[Candidate]:
+    def _connected(self, asked: _Asked, ranked: Sequence[Ranked]) -> list[Candidate]:
         """What the best of these candidates, and the names in the question, lead to."""
         best: dict[UUID, Ranked] = {}
-        for candidate in fuse(lists, asked.weights):
+        for candidate in ranked:
             best.setdefault(candidate.qa_id, candidate)
         hits = {qa_id: found.score for qa_id, found in islice(best.items(), WALKED_FROM)}
         walk = self._walker.walk(asked.bot, hits, asked.named)
@@ -252,8 +258,9 @@ class Retrieval:
             logger().warning("the collection is missing: searching by words alone", bot=bot.slug)
             return {}
 
-    def _decide(self, asked: _Asked, lists: Mapping[str, list[Candidate]], limit: int, top_k: int) -> SearchResult:
-        ranked = fuse(lists, asked.weights)
+    def _decide(
+        self, asked: _Asked, lists: Mapping[str, list[Candidate]], ranked: list[Ranked], limit: int, top_k: int
+    ) -> SearchResult:
         looked_at, evidence = self._hydrate(asked, ranked, top_k)
         stale = self._superseded(asked.bot, looked_at, evidence)
         if stale:  # a newer generation went live after the index was asked: ask again for those documents
@@ -321,6 +328,17 @@ class Retrieval:
         seen = {found.pair.qa_id for found in evidence.values()}
         lost = {candidate.passage_id: candidate.qa_id for candidate in looked_at if candidate.qa_id not in seen}
         return self._reading.superseded(bot, lost) if lost else set()
+
+
+def _limit_of_words(limit: int) -> int:
+    return max(limit, FIRST_LIMIT_OF_WORDS)
+
+
+def _may_have_more(lists: Mapping[str, Sequence[Candidate]], limit: int) -> bool:
+    """Whether a search would find more if it were asked for more."""
+    return any(
+        len(candidates) >= (_limit_of_words(limit) if name == LEXICAL else limit) for name, candidates in lists.items()
+    )
 
 
 def _reached(ranked: Sequence[Ranked]) -> list[Ranked]:

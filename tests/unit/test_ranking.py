@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log10
 from uuid import UUID
 
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.query.ranking import (
-    DEPTH,
     GRAPH,
     GRAPH_CONSTANT,
     LEXICAL,
+    NOISE_PLACE,
+    READ_PLACES,
     TAIL,
     WEIGHTS,
+    Fusion,
     Ranked,
     fuse,
     group_by_pair,
@@ -47,13 +50,29 @@ def test_each_search_adds_its_weight_times_the_share_of_its_best_score() -> None
 
 
 def test_in_a_long_list_of_vectors_what_stands_deep_is_noise() -> None:
-    deep = [candidate(number, score=0.9 - number / 1000) for number in range(2 * DEPTH)]
+    deep = [candidate(place, score=0.9 - 0.1 * log10(place)) for place in range(1, 2 * NOISE_PLACE)]
     by_meaning = {found.passage_id.int: found.score for found in fuse({"one": deep}, EQUAL)}
-    assert by_meaning[DEPTH // 2] == pytest.approx(0.5, abs=0.02)
-    assert by_meaning[DEPTH - 1] < TAIL
-    assert passages(fuse({"one": deep}, EQUAL)) == list(range(2 * DEPTH))
+    assert by_meaning[10] == pytest.approx(0.5, abs=TAIL)
+    assert by_meaning[NOISE_PLACE - 1] < by_meaning[NOISE_PLACE // 2] < 0.2
+    assert by_meaning[NOISE_PLACE + 1] < TAIL
+    assert passages(fuse({"one": deep}, EQUAL)) == list(range(1, 2 * NOISE_PLACE))
     by_words = {found.passage_id.int: found.score for found in fuse({LEXICAL: deep}, {LEXICAL: 1.0})}
-    assert by_words[DEPTH - 1] > 0.8
+    assert by_words[NOISE_PLACE] > 0.7
+
+
+def test_a_list_that_is_read_further_is_scored_alike() -> None:
+    deep = [candidate(place, score=0.9 - 0.1 * log10(place)) for place in range(1, 2 * NOISE_PLACE)]
+    whole = {found.passage_id.int: found.score for found in fuse({"one": deep}, EQUAL)}
+    for found in fuse({"one": deep[: max(READ_PLACES)]}, EQUAL):
+        assert found.score == whole[found.passage_id.int]
+
+
+def test_what_was_found_later_adds_to_what_was_found_before() -> None:
+    fusion = Fusion(EQUAL)
+    fusion.add("one", [candidate(1), candidate(2, score=0.4)])
+    assert passages(fusion.ranked()) == [1, 2]
+    fusion.add("two", [candidate(2), candidate(3)])
+    assert passages(fusion.ranked()) == [2, 1, 3]
 
 
 def test_a_search_that_is_sure_outweighs_one_that_is_not() -> None:
