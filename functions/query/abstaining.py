@@ -45,7 +45,7 @@ def strength(found: SearchResult, rarity: Rarity) -> float:
     if not found.hits:
         return 0.0
     said = coverage(found.searched_for, [hit.evidence for hit in found.hits], rarity)
-    similarities = [hit.signals[name] for hit in found.hits for name in VECTOR_FIELDS if name in hit.signals]
+    similarities = [hit.parts[name].score for hit in found.hits for name in VECTOR_FIELDS if name in hit.parts]
     nearest = max(similarities, default=NEUTRAL_SIMILARITY)  # without an index words alone decide
     knowledge = (found.trust - LEAST) / (1 - LEAST)  # of the language
     strength = said + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 from shared.domain import VECTOR_FIELDS, Candidate, Evidence
@@ -24,17 +24,23 @@ TAIL = 0.02  # what a rank alone counts at most
 WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
 
 
+class Part(NamedTuple):
+    """What one signal gave a hit: its own score, the rank that this has there, and what it added to the hit's score."""
+
+    score: float
+    rank: int
+    added: float
+
+
 @dataclass(slots=True)
 class Ranked:
-    """A passage with its fused score: what each search gave it, what that added to the score, and its rank there."""
+    """A passage with its fused score, which is the sum of what the searches added."""
 
     passage_id: UUID
     qa_id: UUID
     document_id: UUID
     score: float = 0.0
-    signals: dict[str, float] = field(default_factory=dict)
-    parts: dict[str, float] = field(default_factory=dict)  # their sum is the score
-    ranks: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
 
     def order(self) -> tuple[float, int, int]:
         """Of equal scores the order must not depend on ids that change with every generation."""
@@ -47,9 +53,7 @@ class Hit:
 
     evidence: Evidence
     score: float
-    signals: Mapping[str, float] = field(default_factory=dict)
-    parts: Mapping[str, float] = field(default_factory=dict)
-    ranks: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
 
 def weights_for(trust: float, *, is_named: bool) -> Mapping[str, float]:
@@ -69,29 +73,31 @@ class Fusion:
         self._weights = weights
         self._found: dict[int, Ranked] = {}  # by the id as a number, whose hash is many times cheaper
 
-    def add(self, name: str, candidates: Iterable[Candidate]) -> None:
+    def add(self, name: str, candidates: Sequence[Candidate]) -> None:
         """What the search of that name found, best first."""
-        passages = _first_of_each(candidates)
-        ranks = _ranks(passages)
-        shares = _by_visits(passages) if name == GRAPH else _by_scores(passages, ranks, _low(name, passages))
-        for candidate, rank, share in zip(passages, ranks, shares, strict=True):
+        weight, share_of = self._weights[name], _by_visits(candidates) if name == GRAPH else _by_score(name, candidates)
+        passages: set[int] = set()  # a list that was put together from two searches may name a passage twice
+        pairs: set[int] = set()  # that the list has named so far: their number is the rank
+        for candidate in candidates:
             key = candidate.passage_id.int
+            if key in passages:
+                continue
+            passages.add(key)
+            pairs.add(candidate.qa_id.int)
             ranked = self._found.get(key)
             if ranked is None:
                 ranked = Ranked(candidate.passage_id, candidate.qa_id, candidate.document_id)
                 self._found[key] = ranked
-            part = self._weights[name] * share
-            ranked.score += part
-            ranked.signals[name] = candidate.score
-            ranked.parts[name] = part
-            ranked.ranks[name] = rank
+            added = weight * share_of(candidate, len(pairs))
+            ranked.score += added
+            ranked.parts[name] = Part(candidate.score, len(pairs), added)
 
     def ranked(self) -> list[Ranked]:
         """All that was found so far, best first."""
         return sorted(self._found.values(), key=Ranked.order)
 
 
-def fuse(lists: Mapping[str, Iterable[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:
+def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] = WEIGHTS) -> list[Ranked]:
     """All candidates of all searches, best first."""
     fusion = Fusion(weights)
     for name, candidates in lists.items():
@@ -99,17 +105,19 @@ def fuse(lists: Mapping[str, Iterable[Candidate]], weights: Mapping[str, float] 
     return fusion.ranked()
 
 
-def _ranks(candidates: Iterable[Candidate]) -> list[int]:
-    """How many pairs the list has named when it comes to each candidate, its own included."""
-    pairs: set[int] = set()
-    ranks = []
-    for candidate in candidates:
-        pairs.add(candidate.qa_id.int)
-        ranks.append(len(pairs))
-    return ranks
+def _by_score(name: str, candidates: Sequence[Candidate]) -> Callable[[Candidate, int], float]:
+    """How far each is above the noise, of how far the best is; and a little by rank, which orders those that are below."""
+    noise = _noise(name, candidates)
+    span = candidates[0].score - noise if candidates else 0.0
+
+    def share(candidate: Candidate, rank: int) -> float:
+        above = (candidate.score - noise) / span if span > 0 else 1.0
+        return (1 - TAIL) * min(1.0, max(0.0, above)) + TAIL / rank
+
+    return share
 
 
-def _low(name: str, candidates: Sequence[Candidate]) -> float:
+def _noise(name: str, candidates: Sequence[Candidate]) -> float:
     """The score of what has nothing to do with the question: what has none of its words, or stands further down a long list."""
     early, late = READ_PLACES
     if name == LEXICAL or len(candidates) < late:
@@ -118,31 +126,18 @@ def _low(name: str, candidates: Sequence[Candidate]) -> float:
     return candidates[late - 1].score - fall * log(NOISE_PLACE / late)
 
 
-def _by_scores(candidates: Sequence[Candidate], ranks: Sequence[int], low: float) -> Iterator[float]:
-    """How far each is above `low`, of how far the best is; and a little by rank, which orders those that are below."""
-    high = candidates[0].score if candidates else low
-    for candidate, rank in zip(candidates, ranks, strict=True):
-        above = (candidate.score - low) / (high - low) if high > low else 1.0
-        yield (1 - TAIL) * min(1.0, max(0.0, above)) + TAIL / rank
+def _by_visits(candidates: Sequence[Candidate]) -> Callable[[Candidate, int], float]:
+    """By the number of pairs that a walker visits as often, rarer ones counted in proportion; the first is 1.
 
-
-def _by_visits(candidates: Collection[Candidate]) -> Iterator[float]:
-    """By rank, which is the number of pairs that a walker visits as often, rarer ones counted in proportion; the first is 1.
-
-    Ten pairs that bear one name share a rank, whatever their order; and a walk says more of its first few than of the rest.
+    Ten pairs that bear one name count alike, whatever their order; and a walk says more of its first few than of the rest.
     """
     visits = {candidate.qa_id.int: max(candidate.score, 1e-12) for candidate in candidates}
-    for candidate in candidates:
-        rank = sum(min(1.0, score / visits[candidate.qa_id.int]) for score in visits.values())
-        yield GRAPH_CONSTANT / (GRAPH_CONSTANT - 1 + rank)
 
+    def share(candidate: Candidate, _: int) -> float:
+        own = visits[candidate.qa_id.int]
+        return GRAPH_CONSTANT / (GRAPH_CONSTANT - 1 + sum(min(1.0, score / own) for score in visits.values()))
 
-def _first_of_each(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """A list that was put together from two searches may name a passage twice."""
-    found: dict[int, Candidate] = {}
-    for candidate in candidates:
-        found.setdefault(candidate.passage_id.int, candidate)
-    return list(found.values())
+    return share
 
 
 def group_by_pair(ranked: Iterable[Ranked], evidence: Mapping[UUID, Evidence]) -> list[Hit]:
@@ -151,5 +146,5 @@ def group_by_pair(ranked: Iterable[Ranked], evidence: Mapping[UUID, Evidence]) -
     for candidate in ranked:
         found = evidence.get(candidate.passage_id)
         if found is not None and found.pair.qa_id not in hits:
-            hits[found.pair.qa_id] = Hit(found, candidate.score, candidate.signals, candidate.parts, candidate.ranks)
+            hits[found.pair.qa_id] = Hit(found, candidate.score, candidate.parts)
     return list(hits.values())

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from functions.query.intents import Intents, agreement, intents_of_pair
-from functions.query.ranking import SIGNALS, Hit
+from functions.query.ranking import SIGNALS, Hit, Part
 from shared.analysis import words
 from shared.domain import Fields, Votes, share_met
 from shared.errors import LockstepError
@@ -50,10 +50,8 @@ def by_cross_encoder(hits: Sequence[Hit], scores: Sequence[float]) -> list[Hit]:
     """The first len(scores) hits gain by how far their score is above the lowest, of how far the highest is."""
     ranks, low, high = _ranks(scores), min(scores, default=0.0), max(scores, default=0.0)
     added = [RERANKER_WEIGHT * ((score - low) / (high - low) if high > low else 1.0) for score in scores]
-    read = [
-        _with_part(hit, "reranker", score, rank, part)
-        for hit, score, rank, part in zip(hits, scores, ranks, added, strict=False)
-    ]
+    parts = map(Part, scores, ranks, added)
+    read = [_with_part(hit, "reranker", part) for hit, part in zip(hits, parts, strict=False)]
     return _sorted([*read, *hits[len(scores) :]])
 
 
@@ -102,7 +100,7 @@ def adjust(hits: Sequence[Hit], signals: Mapping[Adjustment, Sequence[float]]) -
         if any(values):
             ranks = _ranks(values)
             adjusted = [
-                _with_part(hit, name, value, rank, SHARES[name] * value * base.score) if value else hit
+                _with_part(hit, name, Part(value, rank, SHARES[name] * value * base.score)) if value else hit
                 for base, hit, value, rank in zip(hits, adjusted, values, ranks, strict=True)
             ]
     return _sorted(adjusted)
@@ -127,13 +125,13 @@ def mmr(hits: Sequence[Hit], top_k: int, diversity: float) -> list[Hit]:
     left = list(range(len(hits)))
     chosen: list[Hit] = []
 
-    def part(place: int) -> float:
+    def added(place: int) -> float:
         return -diversity * (hits[place].score + best * alike[place])
 
     while left and len(chosen) < top_k:
-        place = max(left, key=lambda place: hits[place].score + part(place))  # of equals the first
+        place = max(left, key=lambda place: hits[place].score + added(place))  # of equals the first
         left.remove(place)
-        chosen.append(_with_part(hits[place], "diversity", alike[place], len(chosen) + 1, part(place)))
+        chosen.append(_with_part(hits[place], "diversity", Part(alike[place], len(chosen) + 1, added(place))))
         for other in left:
             alike[other] = max(alike[other], _similarity(texts[place], texts[other]))
     return chosen
@@ -162,14 +160,8 @@ def _similarity(one: Mapping[str, float], other: Mapping[str, float]) -> float:
 # Hits
 
 
-def _with_part(hit: Hit, name: Adjustment, signal: float, rank: int, part: float) -> Hit:
-    return replace(
-        hit,
-        score=hit.score + part,
-        signals={**hit.signals, name: signal},
-        parts={**hit.parts, name: part},
-        ranks={**hit.ranks, name: rank},
-    )
+def _with_part(hit: Hit, name: Adjustment, part: Part) -> Hit:
+    return replace(hit, score=hit.score + part.added, parts={**hit.parts, name: part})
 
 
 def _ranks(values: Sequence[float]) -> list[int]:

@@ -41,7 +41,8 @@ FIRST_LIMIT = max(READ_PLACES)  # candidates of each vector field: Milvus Lite t
 FIRST_LIMIT_OF_WORDS = 100
 CANDIDATES_PER_HIT = 2
 LIMIT_GROWTH = 4
-REORDERED = 50  # passages that are looked at at least, where preferences, variety or a model may change the order
+LOOKED_AT = 24  # passages at least, whose order intent, recency and votes may change a little
+REORDERED = 50  # passages at least, where preferences, variety or a model may change the order
 MAX_ROUNDS = 3
 MAX_LIMIT = 4_000
 WALKED_FROM = 2  # hits: those further down are guesses
@@ -299,8 +300,8 @@ class Retrieval:
         self, asked: _Asked, ranked: Sequence[Ranked], top_k: int
     ) -> tuple[Sequence[Ranked], dict[UUID, Evidence]]:
         """What was looked at, and what one statement vouched for of it."""
-        is_reordered = self._reranker or asked.intents or asked.diversity or asked.matching.should
-        looked_at = ranked[: max(self._depth(top_k), REORDERED if is_reordered else 0)]
+        is_reordered = self._reranker or asked.diversity or asked.matching.should
+        looked_at = ranked[: max(self._depth(top_k), REORDERED if is_reordered else LOOKED_AT)]
         # Some of those that were reached are among the hits: as many more are looked at.
         reached = _reached(ranked)[: top_k + asked.neighbours] if asked.neighbours else []
         with asked.clock.measure("hydrate"):
@@ -343,7 +344,7 @@ def _may_have_more(lists: Mapping[str, Sequence[Candidate]], limit: int) -> bool
 
 def _reached(ranked: Sequence[Ranked]) -> list[Ranked]:
     """Those that the walk came to, the nearest first."""
-    return sorted((one for one in ranked if GRAPH in one.ranks), key=lambda one: one.ranks[GRAPH])
+    return sorted((one for one in ranked if GRAPH in one.parts), key=lambda one: one.parts[GRAPH].rank)
 
 
 def _beside(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:

@@ -16,7 +16,7 @@ from functions.query.abstaining import (
     is_weak,
     strength,
 )
-from functions.query.ranking import Hit
+from functions.query.ranking import Hit, Part
 from functions.query.retrieval import SearchResult
 from shared.domain import Evidence, Metadata
 from tests.evidence import evidence
@@ -33,8 +33,12 @@ def covered(question: str, *texts: str) -> float:
     return coverage(question, [evidence(text, question="…") for text in texts], lambda asked: rarity(list(asked)))
 
 
+def parts(**scores: float) -> dict[str, Part]:
+    return {signal: Part(score, 1, 0.5) for signal, score in scores.items()}
+
+
 def found(question: str, text: str, similarity: float, trust: float = 1.0) -> SearchResult:
-    hit = Hit(evidence(text, question="…"), 1.0, {"combined": similarity, "lexical": 40.0, "graph": 0.9})
+    hit = Hit(evidence(text, question="…"), 1.0, parts(combined=similarity, lexical=40.0, graph=0.9))
     return SearchResult([hit], True, 0, searched_for=question, trust=trust)
 
 
@@ -116,7 +120,7 @@ def test_what_is_put_otherwise_is_not_weak() -> None:
 
 def test_without_vectors_words_alone_decide() -> None:
     for text, expected in (("Gaucher disease is rare.", False), ("Fabry disease is rare.", True)):
-        hit = Hit(evidence(text, question="…"), 1.0, {"lexical": 40.0})
+        hit = Hit(evidence(text, question="…"), 1.0, parts(lexical=40.0))
         result = SearchResult([hit], True, 0, searched_for="Gaucher disease", trust=1.0)
         assert is_weak(result, lambda asked: rarity(list(asked))) is expected
 
@@ -132,7 +136,7 @@ def test_an_embedder_that_does_not_know_the_language_has_no_say() -> None:
 )
 def test_of_a_long_question_it_is_enough_that_it_mentions_what_a_pair_asks_about(own: str, expected: bool) -> None:
     story = "My aunt from Leeds slept badly and her doctor said it was Gaucher disease, what now?"
-    hit = Hit(evidence("It is rare.", question=own), 1.0, {"combined": 0.5})
+    hit = Hit(evidence("It is rare.", question=own), 1.0, parts(combined=0.5))
     told = SearchResult([hit], True, 0, searched_for=story, trust=1.0)
     assert is_weak(told, lambda asked: rarity(list(asked))) is expected
     short = replace(told, searched_for="aunt Leeds Gaucher disease")

@@ -19,6 +19,7 @@ from functions.query.ranking import (
     TAIL,
     WEIGHTS,
     Fusion,
+    Part,
     Ranked,
     fuse,
     group_by_pair,
@@ -103,7 +104,8 @@ def test_what_both_searches_find_is_before_what_one_finds_first() -> None:
 def test_every_score_is_told() -> None:
     lists = {"one": [candidate(1, score=0.9), candidate(2, score=0.1)], "two": [candidate(1, score=7.0)]}
     first, second = fuse(lists, EQUAL)
-    assert (dict(first.signals), dict(second.signals)) == ({"one": 0.9, "two": 7.0}, {"one": 0.1})
+    assert {name: part.score for name, part in first.parts.items()} == {"one": 0.9, "two": 7.0}
+    assert {name: part.score for name, part in second.parts.items()} == {"one": 0.1}
 
 
 def test_the_passages_of_a_long_answer_do_not_push_others_down() -> None:
@@ -115,7 +117,7 @@ def test_the_passages_of_a_long_answer_do_not_push_others_down() -> None:
 def test_a_passage_that_a_list_names_twice_counts_once() -> None:
     twice = [candidate(1, score=0.9), candidate(1, score=0.1), candidate(2, score=0.45)]
     first, second = fuse({"one": twice}, EQUAL)
-    assert first.signals["one"] == 0.9
+    assert first.parts["one"].score == 0.9
     assert first.score == pytest.approx(1)
     assert second.score == pytest.approx((1 - TAIL) / 2 + TAIL / 2)
 
@@ -149,15 +151,15 @@ def test_everything_found_is_ranked_once_from_best_to_worst(lists: dict[str, lis
 
 @settings(deadline=None)
 @given(lists=LISTS)
-def test_a_score_is_the_sum_of_its_parts_and_each_has_its_signal_and_rank(lists: dict[str, list[Candidate]]) -> None:
+def test_a_score_is_the_sum_of_its_parts_and_each_has_its_rank(lists: dict[str, list[Candidate]]) -> None:
     for found in fuse(lists):
-        assert sum(found.parts.values()) == pytest.approx(found.score)
+        assert sum(part.added for part in found.parts.values()) == pytest.approx(found.score)
         holding = {name for name, candidates in lists.items() if found.passage_id in {c.passage_id for c in candidates}}
-        assert found.parts.keys() == found.signals.keys() == found.ranks.keys() == holding
-        for name, rank in found.ranks.items():
+        assert found.parts.keys() == holding
+        for name, part in found.parts.items():
             listed = [c.qa_id for c in lists[name]]
             before = listed[: [c.passage_id for c in lists[name]].index(found.passage_id)]
-            assert rank == len({*before, found.qa_id})
+            assert part.rank == len({*before, found.qa_id})
 
 
 # One hit for each pair
@@ -166,7 +168,7 @@ def test_a_score_is_the_sum_of_its_parts_and_each_has_its_signal_and_rank(lists:
 def test_a_pair_is_one_hit_by_its_best_passage() -> None:
     best, other, worse = (evidence("best", qa_id="a"), evidence("other", qa_id="b"), evidence("worse", qa_id="a"))
     ranked = [
-        Ranked(found.passage_id, found.pair.qa_id, DOCUMENT, 1.0 - place, {})
+        Ranked(found.passage_id, found.pair.qa_id, DOCUMENT, 1.0 - place)
         for place, found in enumerate((best, other, worse))
     ]
     hits = group_by_pair(ranked, {found.passage_id: found for found in (best, other, worse)})
@@ -175,16 +177,16 @@ def test_a_pair_is_one_hit_by_its_best_passage() -> None:
 
 def test_a_hit_keeps_the_parts_of_its_passage() -> None:
     known = evidence("known")
-    found = Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 0.3, {"one": 7.0}, {"one": 0.3}, {"one": 4})
+    found = Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 0.3, {"one": Part(7.0, 4, 0.3)})
     (hit,) = group_by_pair([found], {known.passage_id: known})
-    assert (hit.signals, hit.parts, hit.ranks) == ({"one": 7.0}, {"one": 0.3}, {"one": 4})
+    assert hit.parts == {"one": Part(7.0, 4, 0.3)}
 
 
 def test_what_the_catalog_does_not_vouch_for_is_left_out() -> None:
     known = evidence("known")
     ranked = [
-        Ranked(UUID(int=9), UUID(int=9), DOCUMENT, 2.0, {}),
-        Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 1.0, {}),
+        Ranked(UUID(int=9), UUID(int=9), DOCUMENT, 2.0),
+        Ranked(known.passage_id, known.pair.qa_id, DOCUMENT, 1.0),
     ]
     assert [hit.evidence for hit in group_by_pair(ranked, {known.passage_id: known})] == [known]
     assert group_by_pair(ranked, {}) == []

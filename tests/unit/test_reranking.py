@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.query.ranking import Hit
+from functions.query.ranking import Hit, Part
 from functions.query.reranking import (
     ADJUSTMENTS,
     PRIOR_VOTES,
@@ -40,7 +40,7 @@ WORDS = ["harbour", "tide", "soup", "lentil", "table", "wind"]
 def hit(score: float, text: str = "Something.", *, qa_id: str | None = None, metadata: Metadata | None = None) -> Hit:
     found = evidence(text, qa_id=qa_id)
     found = replace(found, pair=replace(found.pair, metadata=metadata or Metadata()))
-    return Hit(found, score, {"lexical": 3.0}, {"lexical": score}, {"lexical": 1})
+    return Hit(found, score, {"lexical": Part(3.0, 1, score)})
 
 
 def texts(hits: Sequence[Hit]) -> list[str]:
@@ -59,11 +59,10 @@ SIGNALS = st.lists(st.floats(-1, 1), min_size=8, max_size=8)
 
 
 def assert_sound(hits: Sequence[Hit]) -> None:
-    """Scores go down the list, and each is the sum of parts that all have a signal and a rank."""
+    """Scores go down the list, and each is the sum of what its parts added."""
     for one in hits:
-        assert sum(one.parts.values()) == pytest.approx(one.score, abs=1e-12)
-        assert one.parts.keys() == one.signals.keys() == one.ranks.keys()
-        assert all(rank >= 1 for rank in one.ranks.values())
+        assert sum(part.added for part in one.parts.values()) == pytest.approx(one.score, abs=1e-12)
+        assert all(part.rank >= 1 for part in one.parts.values())
     for before, after in pairwise(hits):
         assert before.score >= after.score - 1e-12
 
@@ -91,8 +90,7 @@ def test_a_passage_that_was_read_and_answers_comes_first() -> None:
     reranker = OverlapReranker()
     first, *others = read_again("When is the harbour open?", hits, reranker, 3)
     assert first.evidence.text == "When the harbour is open."
-    assert (first.signals["reranker"], first.ranks["reranker"]) == (1.0, 1)
-    assert first.parts["reranker"] == pytest.approx(RERANKER_WEIGHT)
+    assert first.parts["reranker"] == pytest.approx(Part(1.0, 1, RERANKER_WEIGHT))
     assert_sound([first, *others])
     assert others[-1].evidence.text == "x" and "reranker" not in others[-1].parts
     ((question, passages),) = reranker.read
@@ -130,8 +128,10 @@ def test_equal_scores_of_a_cross_encoder_change_no_order(hits: list[Hit], score:
 
 def test_the_signals_have_their_weight_and_say_so() -> None:
     (found,) = adjust([hit(0.02)], {"should": [0.5], "feedback": [-1.0], "recency": [0.0]})
-    assert found.parts == pytest.approx({"lexical": 0.02, "should": 0.005, "feedback": -0.002})
-    assert found.signals == {"lexical": 3.0, "should": 0.5, "feedback": -1.0}
+    assert {name: part.added for name, part in found.parts.items()} == pytest.approx(
+        {"lexical": 0.02, "should": 0.005, "feedback": -0.002}
+    )
+    assert {name: part.score for name, part in found.parts.items()} == {"lexical": 3.0, "should": 0.5, "feedback": -1.0}
     assert found.score == pytest.approx(0.023)
     assert set(SHARES) < set(ADJUSTMENTS)
 
@@ -229,8 +229,8 @@ def test_what_was_said_already_comes_later() -> None:
     assert texts(mmr(hits, 4, 0.0)) == TIDES
     varied = mmr(hits, 4, 0.5)
     assert texts(varied) == [TIDES[0], TIDES[2], TIDES[3], TIDES[1]]
-    assert varied[-1].signals["diversity"] == pytest.approx(1.0)
-    assert varied[0].signals["diversity"] == 0
+    assert varied[-1].parts["diversity"].score == pytest.approx(1.0)
+    assert varied[0].parts["diversity"].score == 0
     assert_sound(varied)
 
 
@@ -239,7 +239,7 @@ def test_what_all_are_about_makes_none_alike() -> None:
     hits = [hit(0.03, f"{subject} {word}") for word in ("stones", "stones", "dialysis", "transplants")]
     second = mmr(hits, 2, 0.5)[1]
     assert second.evidence.text.endswith("dialysis")
-    assert second.signals["diversity"] < 0.2
+    assert second.parts["diversity"].score < 0.2
 
 
 @settings(deadline=None)

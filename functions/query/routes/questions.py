@@ -91,14 +91,14 @@ def _hit_out(rank: int, hit: Hit, *, is_explained: bool) -> HitOut:
         response=evidence.pair.response,
         source=source_out(evidence),
         metadata=metadata_out(evidence.pair.metadata),
-        signals=dict(hit.signals),
+        signals={signal: part.score for signal, part in hit.parts.items()},
         parts=_parts_out(hit) if is_explained else None,
     )
 
 
 def _parts_out(hit: Hit) -> list[PartOut]:
     parts = [
-        PartOut(signal=signal, score=hit.signals[signal], rank=hit.ranks[signal], added=hit.parts[signal])
+        PartOut(signal=signal, **hit.parts[signal]._asdict())
         for signal in (*SIGNALS, *ADJUSTMENTS)
         if signal in hit.parts
     ]
