@@ -30,13 +30,20 @@ _MAX_POSITION = 16_383  # Postgres keeps no higher one
 _MAX_POSITIONS = 255  # per term
 _MAX_QUESTION_CHARACTERS = 8_000  # that a passage is found by
 
-# Kana, Han, Hangul; Thai, Lao, Burmese, Khmer.
+# Thai, Lao; Burmese; Khmer; Kana; Han; Hangul; more of Han.
 _BIGRAM_SCRIPTS = (
-    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+    ("\u0e00", "\u0eff"),
+    ("\u1000", "\u109f"),
+    ("\u1780", "\u17ff"),
+    ("\u3040", "\u30ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uac00", "\ud7a3"),
+    ("\uf900", "\ufaff"),
 )
+_BIGRAM_RANGES = "".join(f"{first}-{last}" for first, last in _BIGRAM_SCRIPTS)
 _INDIC_SIGNS = "\u0900-\u0963\u0971-\u0dff"  # vowel signs, which Unicode does not count as parts of words
-_WORD = re.compile(rf"[{_BIGRAM_SCRIPTS}]+|(?:(?![{_BIGRAM_SCRIPTS}])(?:[^\W_]|[{_INDIC_SIGNS}]))+")
-_IS_BIGRAMS = re.compile(f"[{_BIGRAM_SCRIPTS}]")
+_WORD = re.compile(rf"[{_BIGRAM_RANGES}]+|(?:[^\W_{_BIGRAM_RANGES}]|[{_INDIC_SIGNS}])+")
 _PART = re.compile(r"\d+|\D+")
 _DIACRITICS = re.compile(
     "[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]"
@@ -68,7 +75,7 @@ def words(text: str) -> Iterator[str]:
     Names are made of them, and what two texts have in common is counted by them: they depend on no language.
     """
     for word in _words(_fold(text)):
-        if _IS_BIGRAMS.match(word):
+        if _is_bigrams(word):
             yield from _bigrams(word)
         else:
             yield word[:_MAX_TERM_CHARACTERS]
@@ -112,7 +119,7 @@ def telling_words(text: str) -> frozenset[str]:
     found = _words(folded)
     stop_words = STOP_WORDS[_language_of(folded, found) or "en"]
     telling = [word for word in found if word not in stop_words]
-    return frozenset(part for word in telling for part in (_bigrams(word) if _IS_BIGRAMS.match(word) else (word,)))
+    return frozenset(part for word in telling for part in (_bigrams(word) if _is_bigrams(word) else (word,)))
 
 
 def terms_of_passage(question: str, text: str) -> Terms:
@@ -165,7 +172,7 @@ def _language_of(folded: str, words: list[str]) -> str | None:
 
 def _forms(word: str) -> Iterator[_Forms]:
     """What one word is found by; what is written together of letters and digits, by its parts and as a whole."""
-    if _IS_BIGRAMS.match(word):
+    if _is_bigrams(word):
         yield from (_Forms(pair, (pair,)) for pair in _bigrams(word))
         return
     parts = _PART.findall(word)
@@ -183,6 +190,12 @@ def _alternatives(forms: _Forms) -> list[tuple[str, ...]]:
     """The terms of a word that weigh the same, the most exact ones first."""
     *shorter, longest = forms.others
     return [tuple(dict.fromkeys((forms.english, longest))), *((prefix,) for prefix in shorter)]
+
+
+def _is_bigrams(word: str) -> bool:
+    """Whether it is of a script that writes no spaces. A pattern for it would take longer to compile than most questions."""
+    first = word[0]
+    return first >= _BIGRAM_SCRIPTS[0][0] and any(low <= first <= high for low, high in _BIGRAM_SCRIPTS)
 
 
 def _bigrams(word: str) -> Iterator[str]:

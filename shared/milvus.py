@@ -53,8 +53,9 @@ class MilvusIndex:
         self._circuit = Circuit("index")
         self._lock = threading.Lock()
         self._connected: MilvusClient | None = None
+        self._loading = threading.Lock()
         self._loaded: set[str] = set()
-        self._is_lite: bool | None = None  # nobody has asked yet
+        self._is_lite = False  # until a connection tells
 
     @property
     def write_timeout_seconds(self) -> float:
@@ -278,7 +279,7 @@ class MilvusIndex:
                 limit=limit,
                 output_fields=["qa_id", "document_id"],
                 search_params=search_parameters(collection, limit),
-                partition_names=self._partitions_of(client, bot_id),
+                partition_names=self._partitions_of(bot_id),
                 consistency_level="Strong",
                 timeout=self._timeout,
             ),
@@ -287,16 +288,12 @@ class MilvusIndex:
         candidates = ([candidate_of(hit, collection.metric) for hit in hits] for hits in answered)
         return [[candidate for candidate in found if candidate is not None] for found in candidates]
 
-    def _partitions_of(self, client: MilvusClient, bot_id: UUID) -> list[str] | None:
+    def _partitions_of(self, bot_id: UUID) -> list[str] | None:
         """Where Milvus Lite keeps the rows of a bot: by the filter alone it would look through those of all bots.
 
         A server finds that out by itself, and refuses to be told.
         """
-        if self._is_lite is None:
-            self._is_lite = client.get_server_version(timeout=self._timeout).startswith("milvus_lite")
-        if not self._is_lite:
-            return None
-        return [lite_partition(bot_id)]
+        return [lite_partition(bot_id)] if self._is_lite else None
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:
@@ -317,9 +314,8 @@ class MilvusIndex:
         def attempt() -> T:
             client = self._client()
             try:
-                if collection is not None and collection.name not in self._loaded:
-                    client.load_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS)
-                    self._loaded.add(collection.name)
+                if collection is not None:
+                    self._load(client, collection.name)
                 return work(client)
             except Exception as error:
                 if collection is not None:
@@ -328,10 +324,17 @@ class MilvusIndex:
 
         return call_with_retries(self._circuit, attempt)
 
+    def _load(self, client: MilvusClient, name: str) -> None:
+        with self._loading:  # one for all: the searches of the three fields come at once
+            if name not in self._loaded:
+                client.load_collection(name, timeout=CREATE_TIMEOUT_SECONDS)
+                self._loaded.add(name)
+
     def _client(self) -> MilvusClient:
         with self._lock:
             if self._connected is None:
-                self._connected = _connect(self._uri, self._token, self._timeout)
+                self._connected, version = _connect(self._uri, self._token, self._timeout)
+                self._is_lite = version.startswith("milvus_lite")
             return self._connected
 
 
@@ -341,7 +344,8 @@ def lite_partition(bot_id: UUID) -> str:
     return f"_pk_{int(digest, 16) % LITE_PARTITIONS}"
 
 
-def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
+def _connect(uri: str, token: str, timeout: float) -> tuple[MilvusClient, str]:
+    """A client, and the version of what it is connected with."""
     from pymilvus import MilvusClient
 
     if not uri.startswith(("http://", "https://", "tcp://", "unix:")) and not uri.endswith(".db"):
@@ -349,7 +353,12 @@ def _connect(uri: str, token: str, timeout: float) -> MilvusClient:
     # It would log filters, and with them what people asked for; errors are reported where they are translated.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     try:
-        return MilvusClient(uri=uri, token=token, timeout=timeout, grpc_options=_GRPC_OPTIONS)
+        client = MilvusClient(uri=uri, token=token, timeout=timeout, grpc_options=_GRPC_OPTIONS)
+        try:
+            return client, client.get_server_version(timeout=timeout)
+        except Exception:
+            client.close()
+            raise
     except Exception as error:
         raise _translate(error) from error
 

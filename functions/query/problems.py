@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from functions.query.models import Problem
+from functions.query.models.base import Problem
 from shared.errors import (
     BehindError,
     CircuitOpenError,

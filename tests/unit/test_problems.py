@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
-from functions.query.models import AskIn, PairIn
+from functions.query.models.documents import PairIn
+from functions.query.models.questions import AskIn
 from functions.query.problems import MEDIA_TYPE, install_problem_handlers
 from shared.errors import (
     BehindError,

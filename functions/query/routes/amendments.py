@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from functions.query.models import DocumentOut, GenerationOut, GenerationsOut, ReopenedOut
+from functions.query.models.documents import DocumentOut, GenerationOut, GenerationsOut, ReopenedOut
 from functions.query.routes.documents import document_out
 from functions.query.services import BotOf, ServicesOf
 from shared.steps import step

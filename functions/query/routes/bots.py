@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
-from functions.query.models import BotChangeIn, BotIn, BotOut, BotSettingsIn, BotsOut
+from functions.query.models.bots import BotChangeIn, BotIn, BotOut, BotSettingsIn, BotsOut
 from functions.query.services import BotOf, ServicesOf
 from shared.domain import Bot, BotSettings
 from shared.milvus_schema import INDEX_PROFILES

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, File, Form, Query, Response, UploadFile
 
 from functions.query.guard import MAX_BODY_BYTES, TOO_LARGE
-from functions.query.models import (
+from functions.query.models.documents import (
     DeletedOut,
     DocumentOut,
     DocumentsOut,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from functions.query.models import ExportFileOut, ExportIn, ExportOut, ExportsOut
+from functions.query.models.exports import ExportFileOut, ExportIn, ExportOut, ExportsOut
 from functions.query.services import BotOf, Services, ServicesOf
 from functions.query.small_export import export_table
 from functions.query.values import Moment

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from functions.query.exploring import Subgraph
-from functions.query.models import MAX_HOPS, MAX_TOP_K, EdgeOut, NodeOut, SubgraphOut, WalkIn
+from functions.query.models.graph import MAX_HOPS, EdgeOut, NodeOut, SubgraphOut, WalkIn
+from functions.query.models.questions import MAX_TOP_K
 from functions.query.routes.questions import source_out
 from functions.query.services import BotOf, ServicesOf
 from shared.telemetry import timed

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from functions.query.models import ReadyOut
+from functions.query.models.health import ReadyOut
 from functions.query.services import ServicesOf
 
 router = APIRouter(tags=["health"])

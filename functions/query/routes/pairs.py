@@ -8,7 +8,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from functions.query.models import CorrectionIn, DeletedOut, PairOut, WrittenOut
+from functions.query.models.documents import DeletedOut, WrittenOut
+from functions.query.models.pairs import CorrectionIn, PairOut
 from functions.query.routes.documents import Wait, delete_object, document_out, encoded, put_object, waits
 from functions.query.routes.questions import metadata_out, source_out
 from functions.query.services import BotOf, Services, ServicesOf

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from functions.query.models import (
+from functions.query.models.questions import (
     AnswerOut,
     AskIn,
     CitationOut,

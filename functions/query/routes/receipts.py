@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from functions.query.models import ReceiptOut, ReceiptsOut
+from functions.query.models.receipts import ReceiptOut, ReceiptsOut
 from functions.query.services import BotOf, ServicesOf
 from functions.query.values import Plain
 from shared.keys import split_key
