@@ -18,6 +18,7 @@ from bench.report import Figure, at_most, percentile
 QUESTIONS = 300
 WARM_UP = 20
 ADDED_MS = 5.0
+ADDED_TIMES = 2.6  # of embedding the question: what was promised is 5 ms where that takes 1.9 ms
 MIDDLE_TIMES, SLOW_TIMES = 1.5, 2.5  # of the yardstick's p50 and p95
 
 
@@ -57,14 +58,16 @@ def measure(laptop: RunningLaptop, bot: str, records: Sequence[Record]) -> Itera
     totals = [search.total for search in searches]
     yield Figure(f"/search over {_passages(laptop, bot):,} passages, p50", f"{percentile(totals, 0.5):.1f} ms")
     yield Figure("p95", f"{percentile(totals, 0.95):.1f} ms")
+    embedding = percentile([search.parts["embed"] for search in searches], 0.5)
+    yield Figure("embedding the question, p50", f"{embedding:.1f} ms")
     for name, values in (
-        ("embedding the question, p50", [search.parts["embed"] for search in searches]),
         ("the index, three fields side by side, p50", [search.parts["index"] for search in searches]),
         ("the catalog, p50", [search.catalog for search in searches]),
     ):
         yield Figure(name, f"{percentile(values, 0.5):.1f} ms")
     added = percentile([search.added for search in searches], 0.5)
     yield at_most("what Lockstep adds to the three, p50", added, ADDED_MS, "{:.1f} ms")
+    yield at_most("… of embedding the question", added / embedding, ADDED_TIMES, "{:.2f} times")
     for name, share, limit in (("p50", 0.5, MIDDLE_TIMES), ("p95", 0.95, SLOW_TIMES)):
         yield Figure(f"embedding and hybrid search alone, {name}", f"{percentile(alone, share):.1f} ms")
         yield at_most(f"/search : these, {name}", percentile(totals, share) / percentile(alone, share), limit, "{:.2f}")
