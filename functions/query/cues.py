@@ -96,13 +96,14 @@ def words_of(text: str) -> list[Word]:
 
 @lru_cache(maxsize=8_192)
 def _folded(written: str) -> tuple[str, ...]:
-    return tuple(words(written))
+    # A short cut: all cues are read before the first question is answered.
+    return (written.lower(),) if written.isascii() else tuple(words(written))
 
 
 def _parts_of(cue: str) -> tuple[_Part, ...]:
     parts: list[_Part] = []
     for written in cue.removeprefix("^").split():
-        folded = [word.text for word in words_of(written)]
+        folded = [word for text in _WRITTEN.findall(written) for word in _folded(text[:_MAX_WORD_CHARACTERS])]
         parts += (_Part(word, False) for word in folded)
         if folded and written.endswith("*"):
             parts[-1] = _Part(folded[-1], True)
