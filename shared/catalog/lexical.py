@@ -57,8 +57,11 @@ def search(tx: Transaction, bot: Bot, question: str, *, limit: int, matching: Fi
     if not asked:
         return []
     statistics = read_statistics(tx, bot, [term for forms in asked for term in forms])
+    asked = _without_absent(tx, bot, asked, statistics)
     weights = statistics.weights(asked)
     every_term: list[Conjunction] = [(term,) for term in weights]
+    if not every_term:
+        return []
     chosen = choose_conjunctions(statistics, weights, max(EXPECTED_PASSAGES, SURPLUS * limit))
     rows = _ranked(tx, bot, chosen, weights, statistics, limit, matching)
     if len(rows) < limit and set(chosen) != set(every_term):  # fewer than was expected, or a filter has left out most
@@ -98,6 +101,19 @@ def read_statistics(tx: Transaction, bot: Bot, terms: Sequence[str]) -> TermStat
         return TermStatistics(1, 100.0, {})
     containing = {row["term"]: row["containing"] for row in rows if row["term"] is not None}
     return TermStatistics(rows[0]["passages"], rows[0]["mean_terms"], containing)
+
+
+def _without_absent(
+    tx: Transaction, bot: Bot, asked: Sequence[tuple[str, ...]], statistics: TermStatistics
+) -> list[tuple[str, ...]]:
+    """Without the terms that no passage has: each that is ranked with takes time, and a word is asked for in many forms."""
+    uncounted = [term for forms in asked for term in forms if term not in statistics.containing]
+    if not uncounted or not statistics.containing:
+        return list(asked)
+    queries = [tsquery_of((term,)) for term in uncounted]
+    absent = {row["term"] for row in tx.rows("absent_terms", bot_id=bot.bot_id, terms=uncounted, queries=queries)}
+    present = (tuple(term for term in forms if term not in absent) for forms in asked)
+    return [forms for forms in present if forms]
 
 
 def choose_conjunctions(statistics: TermStatistics, terms: Iterable[str], expected: int) -> list[Conjunction]:

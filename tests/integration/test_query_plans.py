@@ -87,6 +87,7 @@ ABOUT_THE_DATABASE = {
 JOINED_AS_WRITTEN = {
     "lexical_search",
     "filtered_lexical_search",
+    "absent_terms",
     "term_statistics",
     "matching_passages",
     "hydrate",

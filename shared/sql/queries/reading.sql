@@ -36,6 +36,15 @@ and (cast(:must_not as jsonb) is null or not exists (
     offset 0
 ))
 
+-- name: absent_terms
+-- Those that no passage has. They are counted because that is done in the index, where nothing is to be read for them.
+select a.term
+from unnest(cast(:terms as text[]), cast(:queries as text[])) as a (term, query)
+cross join lateral (
+    select count(*) as passages from passages p where p.bot_id = :bot_id and p.lexemes @@ cast(a.query as tsquery)
+) as found
+where found.passages = 0;
+
 -- name: term_statistics
 -- No row if the bot was never counted; a term is null if none of those asked for was.
 select n.passages, n.mean_terms, t.term, t.passages as containing
