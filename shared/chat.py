@@ -88,7 +88,7 @@ class _Chat:
             "messages": [{"role": "system", "content": instructions}, {"role": "user", "content": prompt}],
             "max_completion_tokens": max_tokens,
         }
-        return _content_of(self._post(json.dumps(body).encode()))
+        return content_of(self._post(json.dumps(body).encode()))
 
     def _post(self, body: bytes) -> bytes:
         deadline = time.monotonic() + self._timeout_seconds
@@ -138,7 +138,8 @@ def read_pairs(content: str) -> list[WrittenPair]:
     return [pair for pair in pairs if pair.question and pair.answer][:MAX_PAIRS]
 
 
-def _content_of(body: bytes) -> str:
+def content_of(body: bytes) -> str:
+    """What the LLM said: the first choice of a chat completion. Raises StoreUnavailableError if there is none."""
     try:
         completion: Any = json.loads(body)
         content = completion["choices"][0]["message"]["content"]

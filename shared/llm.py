@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from shared.chat import MAX_ANSWER_BYTES, content_of
 from shared.domain import Evidence
 from shared.errors import StoreUnavailableError
 from shared.ports import WrittenAnswer
@@ -41,21 +43,26 @@ class OpenAIWriter:
         self._timeout_seconds = timeout_seconds
 
     def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+        from httpx2 import HTTPError
         from openai import OpenAIError
 
         # The client's own time-out is for each read: an answer that drips in would never be too late for it.
         call = self._calls.submit(self._complete, question, evidence)
         try:
-            completion = call.result(self._timeout_seconds)
+            body = call.result(self._timeout_seconds)
         except TimeoutError as error:
             call.cancel()
             raise StoreUnavailableError(f"The LLM did not answer within {self._timeout_seconds:g} s.") from error
-        except (OpenAIError, ValueError) as error:  # the latter for a body that is no JSON
+        except (OpenAIError, HTTPError) as error:
             raise StoreUnavailableError(f"The LLM did not answer ({type(error).__name__}).") from error
-        return read_answer(_text_of(completion), len(evidence))
+        text = content_of(body).strip()
+        if not text:
+            raise StoreUnavailableError("The LLM said nothing.")
+        return read_answer(text, len(evidence))
 
-    def _complete(self, question: str, evidence: Sequence[Evidence]) -> Any:
-        return self._client.chat.completions.create(
+    def _complete(self, question: str, evidence: Sequence[Evidence]) -> bytes:
+        deadline = time.monotonic() + self._timeout_seconds
+        asked = self._client.chat.completions.with_streaming_response.create(
             model=self._model,
             messages=[
                 {"role": "system", "content": _INSTRUCTIONS},
@@ -63,6 +70,15 @@ class OpenAIWriter:
             ],
             max_completion_tokens=MAX_ANSWER_TOKENS,
         )
+        body = bytearray()
+        with asked as response:
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise StoreUnavailableError("The LLM said too much.")
+                if time.monotonic() > deadline:  # nobody waits for it any more: others need the thread
+                    raise TimeoutError
+        return bytes(body)
 
     @cached_property
     def _calls(self) -> ThreadPoolExecutor:
@@ -73,17 +89,6 @@ class OpenAIWriter:
         from openai import OpenAI
 
         return OpenAI(base_url=self._base_url, api_key=self._api_key, timeout=self._timeout_seconds, max_retries=0)
-
-
-def _text_of(completion: Any) -> str:
-    """What the LLM said. The client checks no types: what came may be anything."""
-    try:
-        text = completion.choices[0].message.content
-    except (AttributeError, IndexError, TypeError) as error:
-        raise StoreUnavailableError("The LLM did not answer with a chat completion.") from error
-    if not isinstance(text, str) or not text.strip():
-        raise StoreUnavailableError("The LLM said nothing.")
-    return text.strip()
 
 
 def read_answer(text: str, passages: int) -> WrittenAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -184,31 +184,49 @@ def test_an_answer_that_is_none_is_unavailable(httpserver: HTTPServer, body: str
         writer_at(httpserver).write("When does it open?", [HOURS])
 
 
+class Dawdling(NamedTuple):
+    begin: Callable[[bytes], None]  # answer with that again and again, until the test is over
+    was_left: threading.Event  # by whoever was answered
+
+
 @pytest.fixture
-def dawdle(httpserver: HTTPServer) -> Iterator[Callable[[bytes], None]]:
-    """Makes the server answer with that again and again, until the test is over."""
-    is_over = threading.Event()
+def dawdling(httpserver: HTTPServer) -> Iterator[Dawdling]:
+    is_over, was_left = threading.Event(), threading.Event()
 
     def body(drop: bytes) -> Iterator[bytes]:
-        while not is_over.wait(0.02):
-            yield drop
+        try:
+            while not is_over.wait(0.02):
+                yield drop
+        finally:
+            was_left.set()
 
     def begin(drop: bytes) -> None:
         httpserver.expect_request(PATH).respond_with_handler(
             lambda _: Response(body(drop), content_type="application/json")
         )
 
-    yield begin
+    yield Dawdling(begin, was_left)
     is_over.set()
 
 
 @pytest.mark.parametrize("drop", [b"", b" "], ids=["silent", "dripping"])
-def test_an_answer_that_takes_too_long_is_given_up(
-    httpserver: HTTPServer, dawdle: Callable[[bytes], None], drop: bytes
-) -> None:
-    dawdle(drop)
+def test_an_answer_that_takes_too_long_is_given_up(httpserver: HTTPServer, dawdling: Dawdling, drop: bytes) -> None:
+    dawdling.begin(drop)
     with pytest.raises(StoreUnavailableError, match=r"within 0\.2 s"):
         writer_at(httpserver, timeout_seconds=0.2).write("When does it open?", [HOURS])
+
+
+def test_what_is_given_up_is_read_no_further(httpserver: HTTPServer, dawdling: Dawdling) -> None:
+    dawdling.begin(b" ")
+    with pytest.raises(StoreUnavailableError):
+        writer_at(httpserver, timeout_seconds=0.2).write("When does it open?", [HOURS])
+    assert dawdling.was_left.wait(10)
+
+
+def test_an_answer_without_an_end_is_given_up(httpserver: HTTPServer, dawdling: Dawdling) -> None:
+    dawdling.begin(b" " * 200_000)
+    with pytest.raises(StoreUnavailableError, match="too much"):
+        writer_at(httpserver, timeout_seconds=30).write("When does it open?", [HOURS])
 
 
 # Behind the API
