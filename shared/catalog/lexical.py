@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 MAX_RANKED_TERMS = 48  # the rarest of a long question; the others would add next to nothing
 EXPECTED_PASSAGES = 1_500  # that a question's conjunctions are chosen for
 MAX_PASSAGES = 2_000  # that are ranked however many there are
-SURPLUS = 4  # passages that are ranked for one that is wanted: some are of kept generations
+SURPLUS = 4  # passages that are looked up at most for one that is wanted: some are of kept generations
 MAX_COMBINED_TERMS = 6
+LEAST_ROOM = (
+    0.25  # of what is expected: for less no more common terms are combined, whose long lists are read each time
+)
 MAX_CONJUNCTIONS = 32
 
 Conjunction = tuple[str, ...]  # terms that a passage must hold all of
@@ -119,8 +122,8 @@ def _without_absent(
 def choose_conjunctions(statistics: TermStatistics, terms: Iterable[str], expected: int) -> list[Conjunction]:
     """Of which terms a passage must hold all of one conjunction in order to be ranked: about `expected` passages do.
 
-    Terms alone as far as they are rare enough, the rarest first; then the fewest of the others together that are. A
-    passage that is left out holds only terms that are too common to bring it far.
+    Terms alone as far as they are rare enough, the rarest first; then the fewest of the others together that are, while many
+    passages are still to be found. What is left out holds only terms that are too common to bring it far.
     """
     containing, room = {term: statistics.containing.get(term, 1) for term in terms}, float(expected)
     chosen: list[Conjunction] = []
@@ -138,6 +141,8 @@ def choose_conjunctions(statistics: TermStatistics, terms: Iterable[str], expect
 
     for size in range(2, len(common) + 1):
         for conjunction in sorted(combinations(common, size), key=passages_with):
+            if room < LEAST_ROOM * expected:
+                break
             is_new = not any(set(known) <= set(conjunction) for known in chosen)
             if is_new and len(chosen) < MAX_CONJUNCTIONS and passages_with(conjunction) <= room:
                 chosen.append(conjunction)

@@ -28,6 +28,8 @@ def chosen(containing: dict[str, int], expected: int = 1_500) -> list[tuple[str,
         ({"a": 20_000, "b": 25_000}, [("a", "b")]),  # nothing is rare enough: whatever holds all
         ({"a": 50_000}, [("a",)]),
         ({"a": 1, "b": 1, "unknown": 1}, [("a",), ("b",), ("unknown",)]),
+        ({"mid": 1_000, "a": 2_000, "b": 5_000}, [("mid",), ("a", "b")]),
+        ({"mid": 1_200, "a": 2_000, "b": 5_000}, [("mid",)]),  # most of what is expected is found
     ],
 )
 def test_the_rarest_terms_choose(containing: dict[str, int], expected: list[tuple[str, ...]]) -> None:

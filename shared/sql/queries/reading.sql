@@ -67,8 +67,10 @@ cross join lateral (select 1 / (1.644934 * (1 - r.rank)) - 0.5 as occurrences) a
 where r.rank > 0
 
 -- name: lexical_search
--- The best matches are ranked first and looked up after.
-with ranked as (
+-- The best matches are ranked first and looked up after, one by one in their order, until enough are of live generations:
+-- OFFSET keeps the planner from reading all of the bot's membership instead.
+select r.passage_id, r.qa_id, r.document_id, r.score
+from (
     select p.passage_id, p.qa_id, p.document_id, s.score
     from (
         select p.passage_id, p.qa_id, p.document_id, p.lexemes, p.term_count
@@ -79,12 +81,14 @@ with ranked as (
     cross join lateral ({bm25}) as s
     order by s.score desc, p.passage_id
     limit :ranked
+) as r
+where exists (
+    select from documents d
+    join membership m on m.bot_id = :bot_id and m.document_id = d.document_id
+        and m.generation = d.live_generation and m.passage_id = r.passage_id
+    where d.bot_id = :bot_id and d.document_id = r.document_id
+    offset 0
 )
-select r.passage_id, r.qa_id, r.document_id, r.score
-from ranked r
-join documents d on d.bot_id = :bot_id and d.document_id = r.document_id
-join membership m on m.bot_id = :bot_id and m.document_id = r.document_id
-    and m.generation = d.live_generation and m.passage_id = r.passage_id
 order by r.score desc, r.passage_id
 limit :limit;
 
