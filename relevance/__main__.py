@@ -15,7 +15,7 @@ from typing import Any
 from bench.data import MEDQUAD, find_data
 from bench.laptop import RunningLaptop, running_laptop
 from relevance import report
-from relevance.abstention import Outcome, load_half, measure_abstention, of_other_kinds, of_topics
+from relevance.abstention import Outcome, load_half, measure_abstention, of_everyday, of_other_kinds, of_topics
 from relevance.loading import load
 from relevance.measuring import Result, measure
 from relevance.sets import CORPORA, SETS, EvaluationSet
@@ -90,7 +90,7 @@ def _abstentions(
     limit = {"limit": options.limit} if options.limit else {}
     split = load_half(laptop, data, _say)
     loaded = {chosen.corpus for chosen in sets}
-    asked = [*of_topics(split, **limit), *of_other_kinds(data, loaded, **limit)]
+    asked = [*of_topics(split, **limit), *of_other_kinds(data, loaded, **limit), *of_everyday(loaded)]
     return [measure_abstention(one, ask, _say) for one in asked]
 
 

@@ -12,6 +12,7 @@ from bench.data import MEDQUAD
 from bench.laptop import RunningLaptop
 from infra.evaluation.judgements import read_questions
 from infra.evaluation.measures import Estimate, estimate
+from relevance.everyday import OF_HEALTH, OF_OTHER_THINGS
 from relevance.loading import load
 from relevance.sets import SETS, spread
 from relevance.topics import Kind, Split, read_records, split_by_topic, write_records
@@ -92,6 +93,22 @@ def of_other_kinds(data: Path, loaded: Collection[str], limit: int = QUESTIONS) 
         if corpus in loaded and (data / chosen.files[1]).is_file():
             questions = spread(read_questions(data / chosen.files[1], chosen.field), limit)
             yield Asked(name, corpus, should_abstain, [question.text for question in questions], name != "liveqa")
+
+
+def of_everyday(loaded: Collection[str]) -> Iterator[Asked]:
+    """Questions in everyday words, to a knowledge base that has their topics, and to those that have not.
+
+    Constants were found with them too, so they promise nothing.
+    """
+    for corpus, should_abstain, questions in (
+        ("medquad", False, OF_HEALTH),
+        ("medquad", True, OF_OTHER_THINGS),
+        ("bioasq", True, OF_OTHER_THINGS),
+        ("2wiki-6119", True, OF_OTHER_THINGS),
+    ):
+        if corpus in loaded:
+            name = f"everyday, topic {'not there' if should_abstain else 'there'}"
+            yield Asked(name, corpus, should_abstain, questions, is_promised=False)
 
 
 def measure_abstention(asked: Asked, ask: Ask, say: Say = print) -> Outcome:

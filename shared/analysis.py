@@ -104,13 +104,17 @@ def question_terms(question: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(forms for word in question_words(question) for forms in word))[:MAX_QUESTION_TERMS]
 
 
-def question_words(question: str) -> list[tuple[tuple[str, ...], ...]]:
-    """The same word by word: for each, its alternatives, the most exact ones first."""
+def question_words(question: str) -> dict[tuple[tuple[str, ...], ...], str]:
+    """The same word by word: the alternatives of each, the most exact ones first, and the word itself, folded."""
     folded = _fold(question)
     words = list(dict.fromkeys(_words(folded)))
     stop_words = STOP_WORDS[_language_of(folded, words) or "en"]
     asked = [word for word in words if word not in stop_words] or words
-    return list(dict.fromkeys(tuple(_alternatives(forms)) for word in asked for forms in _forms(word)))
+    found: dict[tuple[tuple[str, ...], ...], str] = {}
+    for word in asked:
+        for forms in _forms(word):
+            found.setdefault(tuple(_alternatives(forms)), word)
+    return found
 
 
 def telling_words(text: str) -> frozenset[str]:

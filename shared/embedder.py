@@ -71,6 +71,11 @@ class OnnxEmbedder:
         spans: list[tuple[int, int]] = encode(self._tokenizer, text).offsets
         return spans
 
+    def vocabulary_place(self, word: str) -> int | None:
+        """The id of the one token that a word is; None if it is several. Tokenizers number what is common first."""
+        ids: list[int] = encode(self._tokenizer, word).ids
+        return ids[0] if len(ids) == 1 else None
+
     def token_ids(self, text: str) -> list[int]:
         """What the model sees of a text (without a prefix): at most `window` ids, the special ones included."""
         encoding = encode(self._tokenizer, text)

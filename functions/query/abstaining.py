@@ -2,19 +2,23 @@
 
 Where a knowledge base holds the symptoms of a thousand diseases, those of one more are asked for in words that most of its
 passages have, and their vectors lie near: what tells is the one name that no passage holds. Hence words count by how rare they
-are in the knowledge base, and rare ones much more. A pair that asks something itself says by that what it is about: a word that
-only its answer mentions counts half. Prose is asked for in other words than it has, so less of them is enough. Of what is put
-otherwise the embedder tells, as far as it knows the language. A long question tells more than it asks about: there it is
-enough that all that a pair's own question is about is mentioned.
+are in the knowledge base, and rare ones much more. But a word that is rare there and everyday in the language ("kids", where
+passages say "children") is no name: it counts next to nothing. The order of the embedder's vocabulary tells how common a word is.
 
-The constants were found on the part of MedQuAD's topics that is for it (`relevance.topics`), and on XQuAD in Turkish, BioASQ,
-PubMedQA and 2Wiki with their own corpora and with foreign ones: so that of each 0.9 are answered, and 0.8 abstained from.
+A pair that asks something itself says by that what it is about: a word that only its answer mentions counts less. Prose is asked
+for in other words than it has, so less of them is enough. Vectors have a say as far as the embedder knows the language. A long
+question tells more than it asks about: there it is enough that all that a pair's own question is about is mentioned.
+
+The constants were found on the part of MedQuAD's topics that is for it (`relevance.topics`), on XQuAD in Turkish, BioASQ and
+2Wiki with their own corpora and with foreign ones, and on everyday questions (`relevance.everyday`): so that of what is there
+0.9 are answered, and of what is not 0.8 abstained from. Questions in everyday words are answered less often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
+from math import inf, log
 
 from functions.query.condensing import asks
 from functions.query.ranking import Hit
@@ -25,30 +29,35 @@ from shared.analysis import question_words, terms, words
 from shared.domain import VECTOR_FIELDS, Evidence
 
 Rarity = Callable[[Collection[Sequence[str]]], list[float]]  # of groups of terms: see `ReadingCatalog.rarity`
+Place = Callable[[str], int | None]  # of a word: see `Embedder.vocabulary_place`
 
-ENOUGH_OF_A_PAIR = 0.85  # of the question's words, each by the square of its rarity, where the pair asks something
-ENOUGH_OF_A_TEXT = 0.3  # and where it is a passage under a heading
-ANSWER_SHARE = 0.5  # what a word counts that a pair's answer has, and its question has not
+ENOUGH_OF_A_PAIR = 0.97  # of the question's words, each by the square of its rarity, where the pair asks something
+ENOUGH_OF_A_TEXT = 0.27  # and where it is a passage under a heading
+ANSWER_SHARE = 0.6  # what a word counts that a pair's answer has, and its question has not
+MOST = 1.1  # of what is enough that counts: more does not make up for vectors that say otherwise
 MANY_WORDS = 8  # a question of more is long …
 MENTIONED = 0.95  # … and has to hold so much of a pair's question, each word by the square of its rarity
-SIMILARITY_WEIGHT = 1.5  # what a similarity of 1 more makes up for, of what is enough
-NEUTRAL_SIMILARITY = 0.8  # above it the vectors speak for the evidence, below against
+SIMILARITY_WEIGHT = 0.4  # what a similarity of 1 more makes up for, of what is enough
+NEUTRAL_SIMILARITY = 0.75  # above it the vectors speak for the evidence, below against
+EVERYDAY = 5_000  # words that come first in the vocabulary, which any text may use …
+LEAST_RARITY = 0.1  # … and what they count as
+RARITY_OF_PLACE = 2.0  # what a word may count more, e times further down
 
 
-def is_weak(found: SearchResult, rarity: Rarity) -> bool:
+def is_weak(found: SearchResult, rarity: Rarity, place: Place) -> bool:
     """Whether the hits are too far from the question to answer it. Without any they are."""
-    return strength(found, rarity) < 1
+    return strength(found, rarity, place) < 1
 
 
-def strength(found: SearchResult, rarity: Rarity) -> float:
+def strength(found: SearchResult, rarity: Rarity, place: Place) -> float:
     """How much the hits have to do with the question; from 1 on it is enough."""
     if not found.hits:
         return 0.0
-    said = coverage(found.searched_for, [hit.evidence for hit in found.hits], rarity)
+    said = coverage(found.searched_for, [hit.evidence for hit in found.hits], rarity, place)
     similarities = [hit.parts[name].score for hit in found.hits for name in VECTOR_FIELDS if name in hit.parts]
     nearest = max(similarities, default=NEUTRAL_SIMILARITY)  # without an index words alone decide
     knowledge = (found.trust - LEAST) / (1 - LEAST)  # of the language
-    strength = said + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
+    strength = min(said, MOST) + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
     is_long = sum(1 for _ in words(found.searched_for)) > MANY_WORDS
     return max(strength, 1.0) if is_long and mentions(found.searched_for, found.hits, rarity) else strength
 
@@ -60,21 +69,30 @@ def mentions(question: str, hits: Sequence[Hit], rarity: Rarity) -> bool:
     return any(_share(weighed, said) >= MENTIONED for weighed in (_weighed(one, rarity) for one in own) if weighed)
 
 
-def coverage(question: str, evidence: Sequence[Evidence], rarity: Rarity) -> float:
+def coverage(question: str, evidence: Sequence[Evidence], rarity: Rarity, place: Place) -> float:
     """How much of the question's words one passage has, the best one, of what is enough."""
-    weighed = _weighed(question, rarity)
+    weighed = _weighed(question, rarity, place)
     return max(_held_by(one, weighed) for one in evidence) if weighed else 0.0
 
 
 _Word = Sequence[tuple[Sequence[str], float]]  # its alternatives, each with its rarity, the most exact ones first
 
 
-def _weighed(question: str, rarity: Rarity) -> list[_Word]:
-    """Its words; none where no passage could stand out by them."""
+def _weighed(question: str, rarity: Rarity, place: Place | None = None) -> list[_Word]:
+    """Its words, none of them rarer than in the language; no words where no passage could stand out by them."""
     asked = question_words(question)
     rarities = iter(rarity([forms for word in asked for forms in word]))
-    weighed: list[_Word] = [[(forms, next(rarities)) for forms in word] for word in asked]
+    weighed: list[_Word] = []
+    for word, written in asked.items():
+        most = _rarity_in_language(written, place) if place else inf
+        weighed.append([(forms, min(most, next(rarities))) for forms in word])
     return weighed if any(word[0][1] for word in weighed) else []
+
+
+def _rarity_in_language(word: str, place: Place) -> float:
+    """Endless for what may be a name: numbers, single characters, and words that the embedder knows only in pieces."""
+    found = place(word) if word.isalpha() and len(word) > 1 else None
+    return inf if found is None else max(LEAST_RARITY, RARITY_OF_PLACE * log(max(found, 1) / EVERYDAY))
 
 
 def _held_by(evidence: Evidence, words: Sequence[_Word]) -> float:

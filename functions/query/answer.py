@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from functions.query.abstaining import is_weak
 from functions.query.packing import pack
 from functions.query.ranking import Hit
-from functions.query.retrieval import Retrieval
+from functions.query.retrieval import Retrieval, SearchResult
 from shared.domain import Bot, Evidence, Filter, QueryLog
 from shared.errors import LockstepError
 from shared.ports import AnswerWriter, ReadingCatalog, WrittenAnswer
@@ -57,7 +57,7 @@ class Answerer:
         for _ in range(2):
             found = self.retrieval.search(bot, question, top_k=top_k, matching=matching, neighbours=NEIGHBOURS)
             context = pack(found.hits, found.neighbours)
-            is_enough = bool(context) and not is_weak(found, lambda asked: self.reading.rarity(bot, asked))
+            is_enough = bool(context) and not self._is_weak(bot, found)
             answer = _answer(context, *(self._write(question, context) if is_enough else _NOTHING))
             entry = _log_entry(answer, question, found.hits, _milliseconds_since(begin), user_id, session_id)
             if self.reading.log(bot, entry, [evidence.passage_id for evidence in context]):
@@ -65,6 +65,10 @@ class Answerer:
         answer = _answer((), *_NOTHING)
         self.reading.log(bot, _log_entry(answer, question, (), _milliseconds_since(begin), user_id, session_id), ())
         return answer
+
+    def _is_weak(self, bot: Bot, found: SearchResult) -> bool:
+        place = self.retrieval.embedder_of(bot).vocabulary_place
+        return is_weak(found, lambda asked: self.reading.rarity(bot, asked), place)
 
     def _write(self, question: str, context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
         failed: Exception | None = None

@@ -192,11 +192,12 @@ class Retrieval:
             with clock.measure("graph"):
                 text = self._walker.with_own_names(bot, text, named)
         is_embedded = set(VECTOR_FIELDS) - set(without)
-        trust = trust_in(self._embedder_of(bot), text) if is_embedded else 1.0
+        trust = trust_in(self.embedder_of(bot), text) if is_embedded else 1.0
         intents: Intents = {} if INTENT in without else intents_of(text)
         return _Asked(bot, text, named, intents, matching, passage_ids, without, trust, clock)
 
-    def _embedder_of(self, bot: Bot) -> Embedder:
+    def embedder_of(self, bot: Bot) -> Embedder:
+        """What its rows were made by. Raises EmbedderMismatchError if this process does not have it."""
         return self._embedders.of(bot.collection)
 
     def _with_corrections(self, bot: Bot, matching: Filter) -> Filter:
@@ -223,7 +224,7 @@ class Retrieval:
         lists: dict[str, list[Candidate]] = {}
         if asked.fields:
             with asked.clock.measure("embed"):
-                vector = self._embedder_of(asked.bot).embed_query(asked.text)
+                vector = self.embedder_of(asked.bot).embed_query(asked.text)
             with asked.clock.measure("index"):
                 lists = self._nearest(asked, vector, limit)
         return lists | {LEXICAL: by_words.result()} if by_words else lists

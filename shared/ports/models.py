@@ -40,6 +40,10 @@ class Embedder(Protocol):
         """The characters that each content token covers; nothing is cut off."""
         ...
 
+    def vocabulary_place(self, word: str) -> int | None:
+        """Where a word stands in the vocabulary, which begins with the most common ones; None if it is not there."""
+        ...
+
 
 class Reranker(Protocol):
     """Reads a question and passages together, and tells how well each answers it."""

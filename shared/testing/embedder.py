@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_COMMON = ("the", "people")  # words of its language that it knows, the most common first
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -40,6 +41,9 @@ class HashingEmbedder:
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return [match.span() for match in _TOKEN.finditer(text)]
+
+    def vocabulary_place(self, word: str) -> int | None:
+        return _COMMON.index(word) if word in _COMMON else None
 
     def _embed(self, text: str) -> NDArray[np.float32]:
         import numpy as np

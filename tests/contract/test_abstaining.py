@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ from functions.query.abstaining import (
     ANSWER_SHARE,
     ENOUGH_OF_A_PAIR,
     ENOUGH_OF_A_TEXT,
+    Place,
     coverage,
     is_weak,
     strength,
@@ -25,12 +26,16 @@ from tests.worlds import World
 COMMON = {"symptom", "treatment", "diseas"}
 
 
-def rarity(asked: Sequence[Sequence[str]]) -> list[float]:
+def rarity_of(asked: Collection[Sequence[str]]) -> list[float]:
     return [1.0 if COMMON & set(forms) else 6.0 for forms in asked]
 
 
+def unplaced(word: str) -> int | None:
+    """The place of a word for an embedder that knows none."""
+
+
 def covered(question: str, *texts: str) -> float:
-    return coverage(question, [evidence(text, question="…") for text in texts], lambda asked: rarity(list(asked)))
+    return coverage(question, [evidence(text, question="…") for text in texts], rarity_of, unplaced)
 
 
 def parts(**scores: float) -> dict[str, Part]:
@@ -43,7 +48,7 @@ def found(question: str, text: str, similarity: float, trust: float = 1.0) -> Se
 
 
 def is_weak_by(question: str, text: str, similarity: float, trust: float = 1.0) -> bool:
-    return is_weak(found(question, text, similarity, trust), lambda asked: rarity(list(asked)))
+    return is_weak(found(question, text, similarity, trust), rarity_of, unplaced)
 
 
 # What is covered
@@ -66,7 +71,7 @@ def test_one_passage_must_hold_them_and_the_best_one_counts() -> None:
 @pytest.mark.parametrize("own", ["What is Gaucher disease?", "Do you have information about Gaucher disease"])
 def test_a_pair_that_asks_says_by_that_what_it_is_about(own: str) -> None:
     def of(question: str, answer: str) -> float:
-        return coverage("Gaucher disease", [evidence(answer, question=question)], lambda asked: rarity(list(asked)))
+        return coverage("Gaucher disease", [evidence(answer, question=question)], rarity_of, unplaced)
 
     assert of(own, "It is rare.") == pytest.approx(1 / ENOUGH_OF_A_PAIR)
     mentioned = of("What is Fabry disease?", "It is as rare as Gaucher disease.")
@@ -78,8 +83,8 @@ def test_other_names_of_a_pair_count_as_its_question_does() -> None:
     one = evidence("It is rare.", question="What is Gaucher disease?")
     named = replace(one, pair=replace(one.pair, metadata=Metadata(extra={"synonyms": ["Cerebroside lipidosis"]})))
     question = "cerebroside lipidosis"
-    assert coverage(question, [one], lambda asked: rarity(list(asked))) == 0.0
-    assert coverage(question, [named], lambda asked: rarity(list(asked))) == pytest.approx(1 / ENOUGH_OF_A_PAIR)
+    assert coverage(question, [one], rarity_of, unplaced) == 0.0
+    assert coverage(question, [named], rarity_of, unplaced) == pytest.approx(1 / ENOUGH_OF_A_PAIR)
 
 
 @pytest.mark.parametrize("question", ["", "?", "…!"])
@@ -88,11 +93,11 @@ def test_of_a_question_without_words_nothing_is_covered(question: str) -> None:
 
 
 def test_a_word_with_another_ending_counts_as_much_as_words_that_begin_so() -> None:
-    def by_length(asked: Sequence[Sequence[str]]) -> list[float]:
+    def by_length(asked: Collection[Sequence[str]]) -> list[float]:
         return [3.0 if all(form.endswith("~") and len(form) <= 5 for form in forms) else 6.0 for forms in asked]
 
     def of(text: str) -> float:
-        return coverage("kalesinden", [evidence(text, question="")], lambda asked: by_length(list(asked)))
+        return coverage("kalesinden", [evidence(text, question="")], by_length, unplaced)
 
     assert of("Ankara kalesinde bir müze ve bir çay bahçesi var.") == pytest.approx(1 / ENOUGH_OF_A_TEXT)
     assert of("Ankara kalelerinde bir müze ve bir çay bahçesi var.") == pytest.approx(0.25 / ENOUGH_OF_A_TEXT)
@@ -103,8 +108,8 @@ def test_a_word_with_another_ending_counts_as_much_as_words_that_begin_so() -> N
 
 def test_without_hits_evidence_is_weak() -> None:
     nothing = SearchResult([], True, 0, searched_for="Gaucher disease")
-    assert is_weak(nothing, lambda asked: rarity(list(asked)))
-    assert strength(nothing, lambda asked: rarity(list(asked))) == 0.0
+    assert is_weak(nothing, rarity_of, unplaced)
+    assert strength(nothing, rarity_of, unplaced) == 0.0
 
 
 def test_the_symptoms_of_what_is_not_there_are_weak_evidence_however_near_their_vectors_are() -> None:
@@ -118,11 +123,36 @@ def test_what_is_put_otherwise_is_not_weak() -> None:
     assert is_weak_by("Why is my tummy aching after every meal?", "An aching belly has these causes.", 0.5)
 
 
+def test_of_words_no_more_than_enough_makes_up_for_vectors_that_say_otherwise() -> None:
+    question, text = "How do doctors look for cancer?", "Doctors look for cancer, says the film."
+    assert not is_weak_by(question, text, 0.6)
+    assert is_weak_by(question, text, 0.3)
+
+
+def arthritis(question: str, place: Place) -> bool:
+    asked = evidence("It swells the joints of children, too.", question="What is arthritis?")
+    hit = Hit(asked, 1.0, parts(combined=0.75))
+    return is_weak(SearchResult([hit], True, 0, searched_for=question), rarity_of, place)
+
+
+def test_an_everyday_word_that_the_passages_lack_is_no_name() -> None:
+    known = {"kids": 4_300, "arthritis": 27_600}
+    assert arthritis("Can kids get arthritis?", unplaced)
+    assert not arthritis("Can kids get arthritis?", known.get)
+    assert arthritis("Can kids get hypophosphatasia?", known.get)
+    assert arthritis("Can kids get arthritis?", {"kids": 27_600, "arthritis": 27_600}.get)
+
+
+@pytest.mark.parametrize("question", ["What is arthritis 7?", "What is arthritis E?"])
+def test_numbers_and_single_letters_are_names_however_common_they_are(question: str) -> None:
+    assert arthritis(question, {"7": 1_021, "e": 1_041, "arthritis": 27_600}.get)
+
+
 def test_without_vectors_words_alone_decide() -> None:
     for text, expected in (("Gaucher disease is rare.", False), ("Fabry disease is rare.", True)):
         hit = Hit(evidence(text, question="…"), 1.0, parts(lexical=40.0))
         result = SearchResult([hit], True, 0, searched_for="Gaucher disease", trust=1.0)
-        assert is_weak(result, lambda asked: rarity(list(asked))) is expected
+        assert is_weak(result, rarity_of, unplaced) is expected
 
 
 def test_an_embedder_that_does_not_know_the_language_has_no_say() -> None:
@@ -138,9 +168,9 @@ def test_of_a_long_question_it_is_enough_that_it_mentions_what_a_pair_asks_about
     story = "My aunt from Leeds slept badly and her doctor said it was Gaucher disease, what now?"
     hit = Hit(evidence("It is rare.", question=own), 1.0, parts(combined=0.5))
     told = SearchResult([hit], True, 0, searched_for=story, trust=1.0)
-    assert is_weak(told, lambda asked: rarity(list(asked))) is expected
-    short = replace(told, searched_for="aunt Leeds Gaucher disease")
-    assert is_weak(short, lambda asked: rarity(list(asked)))
+    assert is_weak(told, rarity_of, unplaced) is expected
+    short = replace(told, searched_for="aunt Leeds doctor Gaucher disease")
+    assert is_weak(short, rarity_of, unplaced)
 
 
 # In a catalog
@@ -171,7 +201,7 @@ def clinic(world: World) -> World:
 def of_catalog(world: World, question: str) -> float:
     bot = world.refreshed()
     hits: list[Evidence] = [hit.evidence for hit in world.search(question).hits]
-    return coverage(question, hits, lambda asked: world.reading.rarity(bot, asked))
+    return coverage(question, hits, lambda asked: world.reading.rarity(bot, asked), unplaced)
 
 
 def test_a_name_that_nothing_holds_weighs_more_than_words_that_all_hold(clinic: World) -> None:

@@ -79,6 +79,14 @@ def test_spans_lie_in_the_text_and_in_order(embedder: Embedder) -> None:
         assert spans == sorted(spans)
 
 
+def test_a_common_word_stands_early_in_the_vocabulary_and_an_unknown_one_nowhere(embedder: Embedder) -> None:
+    common, less = embedder.vocabulary_place("the"), embedder.vocabulary_place("people")
+    assert common is not None
+    assert less is not None
+    assert 0 <= common < less
+    assert [embedder.vocabulary_place(word) for word in ("", "the people", "hypophosphatasia")] == [None] * 3
+
+
 # What delivery makes of them
 
 

@@ -17,7 +17,7 @@ from infra.evaluation.measures import Estimate
 from infra.evaluation.run import read_run
 from relevance import __main__ as command
 from relevance import report
-from relevance.abstention import HALF, Asked, Outcome, measure_abstention, of_other_kinds, of_topics
+from relevance.abstention import HALF, Asked, Outcome, measure_abstention, of_everyday, of_other_kinds, of_topics
 from relevance.loading import SAY_EVERY_SECONDS, Stage, follow, place
 from relevance.measuring import TOP_K, Result, measure
 from relevance.sets import ALL_GOLD_AT, CORPORA, SETS, EvaluationSet
@@ -195,6 +195,16 @@ def test_other_kinds_are_asked_of_what_is_loaded(shared_data: Path) -> None:
     assert (foreign.name, foreign.corpus, foreign.should_abstain) == ("bioasq", "xquad-tr", True)
     liveqa = next(asked for asked in of_other_kinds(shared_data, ["medquad"]) if asked.name == "liveqa")
     assert liveqa.promised is None
+
+
+def test_everyday_questions_are_asked_of_what_is_loaded_and_promise_nothing() -> None:
+    assert list(of_everyday([])) == []
+    there, elsewhere = of_everyday(["medquad"])
+    assert (there.should_abstain, elsewhere.should_abstain) == (False, True)
+    assert there.promised is elsewhere.promised is None
+    assert not set(there.questions) & set(elsewhere.questions)
+    (foreign,) = of_everyday(["bioasq"])
+    assert (foreign.corpus, foreign.should_abstain) == ("bioasq", True)
 
 
 @pytest.mark.parametrize(
