@@ -11,9 +11,9 @@ import re
 import ssl
 import time
 from contextlib import closing
-from typing import Any
 from urllib.parse import urlsplit
 
+from shared.completions import MAX_ANSWER_BYTES, content_of
 from shared.errors import ConfigurationError, StoreUnavailableError
 from shared.ports import WrittenPair
 
@@ -21,7 +21,6 @@ MAX_PAIRS = 4
 MAX_TOKENS = 800
 MAX_CONDENSED_TOKENS = 300  # models that think need more than the sentence
 MAX_READ_CHARACTERS = 6_000  # of the text, that is about 1,500 tokens of English
-MAX_ANSWER_BYTES = 1_000_000
 _PIECE_BYTES = 65_536
 
 _INSTRUCTIONS = f"""\
@@ -136,18 +135,6 @@ def read_pairs(content: str) -> list[WrittenPair]:
         if isinstance(item, dict) and isinstance(item.get("question"), str) and isinstance(item.get("answer"), str)
     ]
     return [pair for pair in pairs if pair.question and pair.answer][:MAX_PAIRS]
-
-
-def content_of(body: bytes) -> str:
-    """What the LLM said: the first choice of a chat completion. Raises StoreUnavailableError if there is none."""
-    try:
-        completion: Any = json.loads(body)
-        content = completion["choices"][0]["message"]["content"]
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError) as error:
-        raise StoreUnavailableError("The LLM did not answer with a chat completion.") from error
-    if not isinstance(content, str):
-        raise StoreUnavailableError("The LLM said nothing.")
-    return content
 
 
 def _quotation(tag: str, text: str) -> str:

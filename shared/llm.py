@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.chat import MAX_ANSWER_BYTES, content_of
+from shared.completions import MAX_ANSWER_BYTES, content_of
 from shared.domain import Evidence
 from shared.errors import StoreUnavailableError
 from shared.ports import WrittenAnswer

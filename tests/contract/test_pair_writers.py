@@ -12,7 +12,8 @@ from werkzeug import Request, Response
 
 from functions.ingest.pipeline import Ingest
 from shared import wiring
-from shared.chat import MAX_ANSWER_BYTES, MAX_PAIRS, MAX_READ_CHARACTERS, MAX_TOKENS, ChatPairWriter, read_pairs
+from shared.chat import MAX_PAIRS, MAX_READ_CHARACTERS, MAX_TOKENS, ChatPairWriter, read_pairs
+from shared.completions import MAX_ANSWER_BYTES
 from shared.domain import Filter, Pair
 from shared.errors import ConfigurationError, StoreUnavailableError
 from shared.ports import PairWriter
