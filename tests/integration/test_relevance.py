@@ -158,7 +158,7 @@ TOWERS += [
 def towers() -> list[Record]:
     """Two pairs on each tower, the same of each but for its name."""
     return [
-        {"id": f"{name}-{what}", "question": f"What is the {what} of the {name} tower?", "answer": "Its height and age are known.",
+        {"id": f"{name}-{what}", "question": f"What is the {what} of the {name} tower?", "answer": "Height and age are known.",
          "focus": f"{name} tower", "qtype": what, "cuis": [], "synonyms": []}
         for name in TOWERS
         for what in ("height", "age")
