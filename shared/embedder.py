@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Batch = Sequence[Sequence[int]]  # the token ids of some texts
+_WORD_MARKS = "▁Ġ"  # that tokenizers write in front of a word, for the space before it
 REMEDY = "`make up` builds the default model, `make model` exports another"
 
 
@@ -72,9 +73,13 @@ class OnnxEmbedder:
         return spans
 
     def vocabulary_place(self, word: str) -> int | None:
-        """The id of the one token that a word is; None if it is several. Tokenizers number what is common first."""
-        ids: list[int] = encode(self._tokenizer, word).ids
-        return ids[0] if len(ids) == 1 else None
+        """The id of the token that reads like the word: vocabularies number what is common first.
+
+        None if the word is several tokens, or the one that stands for all that is unknown.
+        """
+        encoding = encode(self._tokenizer, word)
+        reads_alike = [token.lstrip(_WORD_MARKS).casefold() for token in encoding.tokens] == [word.casefold()]
+        return encoding.ids[0] if reads_alike else None
 
     def token_ids(self, text: str) -> list[int]:
         """What the model sees of a text (without a prefix): at most `window` ids, the special ones included."""

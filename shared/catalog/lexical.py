@@ -28,9 +28,7 @@ EXPECTED_PASSAGES = 1_500  # that a question's conjunctions are chosen for
 MAX_PASSAGES = 2_000  # that are ranked however many there are
 SURPLUS = 4  # passages that are looked up at most for one that is wanted: some are of kept generations
 MAX_COMBINED_TERMS = 6
-LEAST_ROOM = (
-    0.25  # of what is expected: for less no more common terms are combined, whose long lists are read each time
-)
+LEAST_ROOM = 0.25  # of what is expected: for less no more common terms are combined, whose lists are long
 MAX_CONJUNCTIONS = 32
 
 Conjunction = tuple[str, ...]  # terms that a passage must hold all of

@@ -87,6 +87,11 @@ def test_a_common_word_stands_early_in_the_vocabulary_and_an_unknown_one_nowhere
     assert [embedder.vocabulary_place(word) for word in ("", "the people", "hypophosphatasia")] == [None] * 3
 
 
+@pytest.mark.parametrize("word", ["አዲስ", "ঢাকা", "한국어", "🙂🙂", "a" * 120])
+def test_what_the_embedder_cannot_read_stands_nowhere_in_its_vocabulary(embedder: Embedder, word: str) -> None:
+    assert embedder.vocabulary_place(word) is None
+
+
 # What delivery makes of them
 
 
