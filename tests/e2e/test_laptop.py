@@ -21,6 +21,7 @@ import pytest
 from infra.local.milvus import free_port
 
 LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
+PATIENCE_SECONDS = 300.0  # a machine with much else to do must not fail a test
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
 
 
@@ -31,6 +32,7 @@ class Laptop:
         self.state = state
         self.port = free_port()
         self.environment = {**CLEAN, "LOCKSTEP_MODEL_PATH": str(model), "LOCKSTEP_STATE": str(state)}
+        self.http = httpx2.Client(timeout=PATIENCE_SECONDS)
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -65,7 +67,9 @@ class Laptop:
 
     def run(self, *arguments: str, expect: int = 0) -> str:
         """A command; its output, after checking its exit code."""
-        done = subprocess.run([LOCKSTEP, *arguments], env=self.environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [LOCKSTEP, *arguments], env=self.environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
         assert done.returncode == expect, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -83,6 +87,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iter
     yield made
     if made.process is not None:
         made.stop()
+    made.http.close()
 
 
 @pytest.fixture
@@ -99,8 +104,8 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
-def wait_for(what: Any, *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(what: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
@@ -239,15 +244,15 @@ def test_an_upload_waits_no_longer_than_told(laptop: Laptop, tmp_path: Path) -> 
 
 def test_an_upload_url_cannot_be_bent(laptop: Laptop) -> None:
     laptop.run("bots", "create", "bent")
-    upload = httpx2.post(f"{laptop.url}/bots/bent/uploads", json={"name": "a.txt", "size": 5}).json()
-    assert httpx2.put(upload["url"].replace("a.txt", "b.txt"), content=b"12345").status_code == 403
-    assert httpx2.put(upload["url"], content=b"123456").status_code == 400
-    assert httpx2.put(upload["url"], content=b"12345").status_code == 200
+    upload = laptop.http.post(f"{laptop.url}/bots/bent/uploads", json={"name": "a.txt", "size": 5}).json()
+    assert laptop.http.put(upload["url"].replace("a.txt", "b.txt"), content=b"12345").status_code == 403
+    assert laptop.http.put(upload["url"], content=b"123456").status_code == 400
+    assert laptop.http.put(upload["url"], content=b"12345").status_code == 200
 
 
 def test_other_hosts_and_origins_are_refused(laptop: Laptop) -> None:
-    assert httpx2.get(f"{laptop.url}/bots", headers={"Host": "evil.example"}).status_code == 421
-    assert httpx2.get(f"{laptop.url}/bots", headers={"Origin": "http://evil.example"}).status_code == 403
+    assert laptop.http.get(f"{laptop.url}/bots", headers={"Host": "evil.example"}).status_code == 421
+    assert laptop.http.get(f"{laptop.url}/bots", headers={"Origin": "http://evil.example"}).status_code == 403
 
 
 def test_metrics_of_every_process_are_shown_to_who_may_see_them(laptop: Laptop) -> None:
@@ -255,7 +260,7 @@ def test_metrics_of_every_process_are_shown_to_who_may_see_them(laptop: Laptop) 
     laptop.ask("How often should I oil the chain?", bot="demo")
 
     def metrics() -> dict[str, float]:
-        found = httpx2.get(f"{laptop.url}/metrics")
+        found = laptop.http.get(f"{laptop.url}/metrics")
         assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
         lines = (line.rsplit(" ", 1) for line in found.text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in lines}
@@ -266,7 +271,7 @@ def test_metrics_of_every_process_are_shown_to_who_may_see_them(laptop: Laptop) 
     assert lines['lockstep_query_seconds_count{process="gateway",operation="ask"}'] >= 1
     assert lines['lockstep_documents{state="live"}'] >= 4
     assert lines["lockstep_snapshot_age_seconds"] > 0
-    assert httpx2.get(f"{laptop.url}/metrics", headers={"Host": "evil.example"}).status_code == 421
+    assert laptop.http.get(f"{laptop.url}/metrics", headers={"Host": "evil.example"}).status_code == 421
 
 
 def test_what_is_live_can_be_exported(laptop: Laptop, tmp_path: Path) -> None:
@@ -298,14 +303,17 @@ def test_what_is_live_can_be_exported_over_the_api_too(laptop: Laptop, tmp_path:
 
     export_id = re.findall("[0-9a-f]{8}-[0-9a-f-]{27}", said)[0]
     laptop.run("export", "--remote", "--bot", "demo", "--id", export_id, "--out", str(tmp_path / "again"))
-    found = httpx2.get(f"{laptop.url}/bots/demo/exports/{export_id}").json()
+    found = laptop.http.get(f"{laptop.url}/bots/demo/exports/{export_id}").json()
     url = found["files"][0]["url"]
-    assert httpx2.get(url, headers={"Range": "bytes=0-2"}).content == b"bot"
-    assert httpx2.get(url.replace("signature=", "signature=0")).status_code == 403
-    assert httpx2.get(f"{laptop.url}/presigned/demo/care-guide.md").status_code == 400
-    assert httpx2.delete(f"{laptop.url}/bots/demo/exports/{export_id}").status_code == 204
-    assert httpx2.get(url).status_code == 403
-    assert httpx2.get(f"{laptop.url}/bots/demo/export?format=csv").content == (here / "demo" / "pairs.csv").read_bytes()
+    assert laptop.http.get(url, headers={"Range": "bytes=0-2"}).content == b"bot"
+    assert laptop.http.get(url.replace("signature=", "signature=0")).status_code == 403
+    assert laptop.http.get(f"{laptop.url}/presigned/demo/care-guide.md").status_code == 400
+    assert laptop.http.delete(f"{laptop.url}/bots/demo/exports/{export_id}").status_code == 204
+    assert laptop.http.get(url).status_code == 403
+    assert (
+        laptop.http.get(f"{laptop.url}/bots/demo/export?format=csv").content
+        == (here / "demo" / "pairs.csv").read_bytes()
+    )
 
 
 def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> None:

@@ -49,7 +49,7 @@ def test_the_commands_of_the_first_minutes(laptop: Laptop, tmp_path: Path) -> No
         where = [f"file://{tmp_path}/stick" if a.startswith("file:") else a for a in arguments]
         asked = ["Where do dogs wait?" if a == "…" else a for a in where]
         done = subprocess.run(
-            [LOCKSTEP, *asked], cwd=tmp_path, env=laptop.environment, capture_output=True, text=True, timeout=120
+            [LOCKSTEP, *asked], cwd=tmp_path, env=laptop.environment, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         said[command] = done.stdout

@@ -38,7 +38,7 @@ def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "LOCKSTEP_TEST_DATA": str(data)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
