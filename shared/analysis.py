@@ -21,9 +21,12 @@ from typing import NamedTuple
 
 from shared.stop_words import STOP_WORDS, TELLING_WORDS
 
-ANALYSIS_VERSION = 4  # raise it with every change of the rules: sync then finds the terms of all passages anew
+ANALYSIS_VERSION = 5  # raise it with every change of the rules: sync then finds the terms of all passages anew
 PREFIXES = (3, 4, 6)  # characters
 MAX_QUESTION_TERMS = 512
+QUESTION_WEIGHT = (
+    3  # occurrences that one in a pair's question counts for, which says what all of the response is about
+)
 _PREFIX = "~"  # behind first letters, so that they are never taken for a stem
 _MAX_TERM_CHARACTERS = 64
 _MAX_POSITION = 16_383  # Postgres keeps no higher one
@@ -89,7 +92,10 @@ def terms(text: str) -> Iterator[str]:
 def _terms_by_place(text: str) -> Iterator[tuple[str, ...]]:
     folded = _fold(text)
     words = _words(folded)
-    is_english = (_language_of(folded, words) or ("en" if folded.isascii() else "")) == "en"
+    return _places(words, is_english=_is_english(folded, words))
+
+
+def _places(words: Iterable[str], *, is_english: bool) -> Iterator[tuple[str, ...]]:
     for word in words:
         for forms in _forms(word):
             yield (forms.english,) if is_english else forms.others
@@ -127,15 +133,25 @@ def telling_words(text: str) -> frozenset[str]:
 
 
 def terms_of_passage(question: str, text: str) -> Terms:
-    """The terms of a pair's question and of one passage of its response."""
+    """The terms of a pair's question, as often as it weighs, and of one passage of its response.
+
+    Fields of different weight are ranked as one text in which the heavier is repeated (Robertson, Zaragoza and Taylor, 2004,
+    Simple BM25 extension to multiple weighted fields). Between the repetitions is a gap, over which no phrase reaches.
+    """
+    asked = f"{question[:_MAX_QUESTION_CHARACTERS]}\n"
+    folded = _fold(asked + text)
+    words = _words(folded)
+    is_english, length = _is_english(folded, words), len(_words(_fold(asked)))
     positions: dict[str, list[int]] = {}
-    count = 0
-    for position, found in enumerate(_terms_by_place(f"{question[:_MAX_QUESTION_CHARACTERS]}\n{text}"), start=1):
-        count += len(found)
-        for term in found:
-            places = positions.setdefault(term, [])
-            if len(places) < _MAX_POSITIONS:
-                places.append(min(position, _MAX_POSITION))
+    position = count = 0
+    for part in (words[length:], *[words[:length]] * QUESTION_WEIGHT):
+        for found in _places(part, is_english=is_english):
+            position, count = position + 1, count + len(found)
+            for term in found:
+                places = positions.setdefault(term, [])
+                if len(places) < _MAX_POSITIONS:
+                    places.append(min(position, _MAX_POSITION))
+        position += 1
     lexemes = (f"'{term}':{','.join(map(str, places))}" for term, places in positions.items())
     return Terms(" ".join(lexemes), count)
 
@@ -172,6 +188,11 @@ def _language_of(folded: str, words: list[str]) -> str | None:
 
     best = max(STOP_WORDS, key=evidence)
     return best if any(evidence(best)) else None
+
+
+def _is_english(folded: str, words: list[str]) -> bool:
+    """Plain letters without a function word are taken for English."""
+    return (_language_of(folded, words) or ("en" if folded.isascii() else "")) == "en"
 
 
 def _forms(word: str) -> Iterator[_Forms]:

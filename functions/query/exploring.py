@@ -53,7 +53,7 @@ class Explorer:
 
     def from_question(self, bot: Bot, question: str, *, hops: int, limit: int) -> Subgraph:
         """From the names in it and the best hits."""
-        named = Walker(self.graph).names_in(bot, question)
+        named = Walker(self.graph).names_in(bot, question, self.retrieval.embedder_of(bot).vocabulary_place)
         hits = self.retrieval.search(bot, question, top_k=WALKED_FROM, matching=Filter()).hits
         starts = {hit.evidence.pair.qa_id: hit.score for hit in hits}
         return self._explore(bot, starts, named, (), hops, limit)

@@ -7,14 +7,14 @@ connected with everything, costs no more than any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log2
 from uuid import UUID
 
 from functions.query.pagerank import personalised_pagerank
 from shared.analysis import words
-from shared.domain import CONFIDENCES, Bearer, Bot, GraphLimits, Neighbourhood
+from shared.domain import CONFIDENCES, Bearer, Bot, GraphLimits, Name, Neighbourhood
 from shared.names import MAX_QUESTION_WORDS, longest_only, phrases
 from shared.ports import GraphCatalog
 
@@ -23,7 +23,10 @@ LIMITS = GraphLimits()
 DAMPING = 0.5  # as for knowledge graphs in retrieval (HippoRAG, 2024): what is near counts most
 FRONTIER = 16  # pairs, the best ones, from which the next hop starts
 HIT_SHARE = 0.1  # of the restarts, where the question has names; they are surer than any hit
+MANY_MENTIONS = 2 * LIMITS.pairs_per_name  # that a name is taken to have whose mentions are too many to load
 MENTIONING = 0.2  # the weight of going from a name to who mentions it, where going to who bears it has 1
+
+Place = Callable[[str], int | None]
 
 _WORD = re.compile(r"\w+")
 
@@ -46,12 +49,16 @@ class Walker:
     catalog: GraphCatalog
     limits: GraphLimits = LIMITS
 
-    def names_in(self, bot: Bot, question: str) -> list[Bearer]:
-        """Who bears a name that stands in the question; of names within names the longest counts."""
+    def names_in(self, bot: Bot, question: str, place: Place) -> list[Bearer]:
+        """Who bears a name that stands in the question; of names within names the longest counts.
+
+        `place` tells which words are words of the language: see `Embedder.vocabulary_place`.
+        """
         keys = set(phrases(question, max_words=MAX_QUESTION_WORDS))
         if not keys:
             return []
-        found = self.catalog.bearers(bot, keys, self.limits)
+        bearers = self.catalog.bearers(bot, keys, self.limits)
+        found = [bearer for bearer in bearers if _is_meant(bearer.name, question, place)]
         longest = set(longest_only(bearer.name.key for bearer in found))
         return [bearer for bearer in found if bearer.name.key in longest]
 
@@ -74,6 +81,9 @@ class Walker:
         """From those hits, by their scores, and those names."""
         neighbourhood, scores = Neighbourhood(), dict(hits) | {bearer.qa_id: 1.0 for bearer in named}
         visited: set[UUID] = set()
+        for bearer in named:
+            if bearer.is_mentioned_often:
+                neighbourhood.add_common(bearer)
         for _ in range(hops):
             unvisited = (qa_id for qa_id in scores if qa_id not in visited)
             frontier = sorted(unvisited, key=lambda qa_id: (-scores[qa_id], qa_id))[:FRONTIER]
@@ -98,6 +108,14 @@ def replace_name(text: str, key: str, name: str) -> str:
         if found == wanted:
             return f"{text[: places[first][0][0]]}{name}{text[places[last][0][1] :]}"
     return f"{text} {name}"
+
+
+def _is_meant(name: Name, question: str, place: Place) -> bool:
+    """Acronyms look like words of the language ("MED", "ALL"): such a one is meant by who writes it in capitals."""
+    if name.kind != "alias" or " " in name.key or not name.text.isupper():
+        return True
+    is_in_capitals = name.text in _WORD.findall(question) and not question.isupper()
+    return is_in_capitals or place(name.key) is None
 
 
 def score_pairs(
@@ -163,7 +181,8 @@ def _restarts(
 
 
 def _specificity(neighbourhood: Neighbourhood, key: str) -> float:
-    return 1 / log2(2 + len(neighbourhood.mentioners.get(key, ())))
+    mentions = MANY_MENTIONS if key in neighbourhood.common else len(neighbourhood.mentioners.get(key, ()))
+    return 1 / log2(2 + mentions)
 
 
 def _pure_aliases(named: Sequence[Bearer]) -> dict[str, set[UUID]]:

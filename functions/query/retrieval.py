@@ -83,6 +83,7 @@ class _Asked:
 
     bot: Bot
     text: str
+    words: str  # that are searched for: those of the text, and of the question where an alias stood
     named: Sequence[Bearer]  # by names in the question
     intents: Intents
     matching: Filter
@@ -186,15 +187,17 @@ class Retrieval:
         named: list[Bearer] = []
         if GRAPH not in without:
             with clock.measure("graph"):
-                named = self._walker.names_in(bot, question)
-        text = condense_with(self._condenser, question, names={bearer.name.key for bearer in named}).text
+                named = self._walker.names_in(bot, question, self.embedder_of(bot).vocabulary_place)
+        condensed = condense_with(self._condenser, question, names={bearer.name.key for bearer in named}).text
+        text = condensed
         if named:
             with clock.measure("graph"):
-                text = self._walker.with_own_names(bot, text, named)
+                text = self._walker.with_own_names(bot, condensed, named)
+        words = condensed if text == condensed else f"{text}\n{condensed}"  # each word counts once
         is_embedded = set(VECTOR_FIELDS) - set(without)
         trust = trust_in(self.embedder_of(bot), text) if is_embedded else 1.0
         intents: Intents = {} if INTENT in without else intents_of(text)
-        return _Asked(bot, text, named, intents, matching, passage_ids, without, trust, clock)
+        return _Asked(bot, text, words, named, intents, matching, passage_ids, without, trust, clock)
 
     def embedder_of(self, bot: Bot) -> Embedder:
         """What its rows were made by. Raises EmbedderMismatchError if this process does not have it."""
@@ -217,7 +220,7 @@ class Retrieval:
         def lexical() -> list[Candidate]:
             with asked.clock.measure("lexical"):
                 return self._reading.lexical_search(
-                    asked.bot, asked.text, limit=_limit_of_words(limit), matching=asked.matching
+                    asked.bot, asked.words, limit=_limit_of_words(limit), matching=asked.matching
                 )
 
         by_words = None if LEXICAL in asked.without else self._lexical.submit(lexical)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 FOREIGN, KNOWN = 0.3, 0.5  # shares of whole words: below, and from which on
 LEAST = 0.2  # names are the same in many languages
+USUAL, PRIOR_WORDS = (
+    0.8,
+    2,
+)  # every question is taken to have so many words more, with the share of English: few say little
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -28,5 +32,5 @@ def trust_in(embedder: Embedder, question: str) -> float:
         return 1.0
     begins = [begin for begin, _ in embedder.token_spans(question)]
     whole = sum(bisect_left(begins, end) - bisect_left(begins, begin) == 1 for begin, end in words)
-    share = whole / len(words)
+    share = (whole + USUAL * PRIOR_WORDS) / (len(words) + PRIOR_WORDS)
     return max(LEAST, min(1.0, (share - FOREIGN) / (KNOWN - FOREIGN)))

@@ -96,7 +96,10 @@ class PostgresGraph:
 
     def _bearers(self, query: str, bot: Bot, **parameters: Any) -> list[Bearer]:
         rows = self._read(query, bot, **parameters)
-        return [Bearer(row["qa_id"], Name(row["name_key"], row["name"], row["kind"])) for row in rows]
+        return [
+            Bearer(row["qa_id"], Name(row["name_key"], row["name"], row["kind"]), row.get("is_mentioned_often", False))
+            for row in rows
+        ]
 
     def look_around(
         self, bot: Bot, qa_ids: Collection[UUID], known: Collection[str], limits: GraphLimits

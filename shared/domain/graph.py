@@ -27,6 +27,7 @@ class Bearer:
 
     qa_id: UUID
     name: Name
+    is_mentioned_often: bool = False  # by more texts than a name may have to lead to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Neighbourhood:
     bearers: dict[str, dict[UUID, str]] = field(default_factory=dict)  # name key → pair → kind of the name
     mentioners: dict[str, set[UUID]] = field(default_factory=dict)  # name key → pairs
     relations: set[Edge] = field(default_factory=set)
+    common: set[str] = field(default_factory=set)  # keys of names that more texts mention than are loaded: none is
 
     def add_name(self, key: str, qa_id: UUID, kind: str | None) -> None:
         """A pair bears the name, or mentions it if there is no kind."""
@@ -90,12 +92,18 @@ class Neighbourhood:
         else:
             self.bearers.setdefault(key, {})[qa_id] = kind
 
+    def add_common(self, bearer: Bearer) -> None:
+        """Who bears a name that is mentioned too often."""
+        self.add_name(bearer.name.key, bearer.qa_id, bearer.name.kind)
+        self.common.add(bearer.name.key)
+
     def add(self, other: Neighbourhood) -> None:
         for key, pairs in other.bearers.items():
             self.bearers.setdefault(key, {}).update(pairs)
         for key, mentioners in other.mentioners.items():
             self.mentioners.setdefault(key, set()).update(mentioners)
         self.relations |= other.relations
+        self.common |= other.common
 
     @property
     def names(self) -> set[str]:

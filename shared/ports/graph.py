@@ -37,7 +37,7 @@ class GraphCatalog(Protocol):
         ...
 
     def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
-        """Who bears a name that is among those keys and is not too common."""
+        """Who bears a name that is among those keys, unless too many pairs bear it."""
         ...
 
     def names_of(self, bot: Bot, qa_ids: Collection[UUID], limits: GraphLimits) -> list[Bearer]:

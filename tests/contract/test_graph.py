@@ -167,14 +167,18 @@ def test_linking_goes_on_where_another_worker_stopped(world: World) -> None:
     assert edges(world, "Number 101x", "Number 102x") == {("Number 101x", "Number 102x", "mentions")}
 
 
-def test_a_name_that_is_too_common_leads_nowhere(library: World) -> None:
+def test_a_name_that_is_mentioned_too_often_leads_to_no_text_and_one_that_too_many_bear_nowhere(library: World) -> None:
     few = GraphLimits(pairs_per_name=2)
     for number in range(2):
         library.put(f"{number}.jsonl", json.dumps({"title": f"Letter {number}z", "text": "To Lord Byron."}))
     assert "lord byron" in around(library, "Letter 0z").bearers
     assert "lord byron" not in around(library, "Letter 0z", limits=few).bearers
     keys = {"lord byron", "missolonghi"}
-    assert {b.name.key for b in library.graph.bearers(library.refreshed(), keys, few)} == {"missolonghi"}
+    found = library.graph.bearers(library.refreshed(), keys, few)
+    assert {(b.name.key, b.is_mentioned_often) for b in found} == {("lord byron", True), ("missolonghi", False)}
+    for number in range(2, 5):
+        library.put(f"{number}.jsonl", json.dumps({"title": "Letter 0z", "text": "Once more."}))
+    assert library.graph.bearers(library.refreshed(), {"letter 0z"}, few) == []
 
 
 def test_a_look_around_is_bounded_even_at_a_pair_that_is_connected_with_everything(library: World) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.analysis import question_terms, terms
+from shared.analysis import QUESTION_WEIGHT, question_terms, terms
 from shared.domain import Candidate, Filter
 from tests.worlds import World
 
@@ -104,7 +104,8 @@ def names(world: World, candidates: Sequence[Candidate]) -> list[str | None]:
 )
 def test_passages_are_ranked_as_plain_bm25_ranks_them(ward: World, question: str) -> None:
     candidates = search(ward, question)
-    expected = plain_bm25(question, {r["id"]: f"{r['question']}\n{r['answer']}" for r in records()})
+    asked = {r["id"]: f"{r['question']}\n" * QUESTION_WEIGHT for r in records()}
+    expected = plain_bm25(question, {r["id"]: f"{asked[r['id']]}{r['answer']}" for r in records()})
     found = dict(zip(names(ward, candidates), (candidate.score for candidate in candidates), strict=True))
     assert found.keys() == expected.keys()
     # Occurrences are read off ts_rank, to within a twentieth.

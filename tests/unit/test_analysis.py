@@ -75,11 +75,16 @@ def test_a_number_is_cut_where_it_is_none_any_more() -> None:
 
 
 def test_positions_are_counted_and_bounded() -> None:
-    assert terms_of_passage("to be", "or not to be") == ("'to':1,5 'be':2,6 'or':3 'not':4", 6)
+    assert terms_of_passage("", "or not to be, or") == ("'or':1,5 'not':2 'to':3 'be':4", 5)
     many, count = terms_of_passage("", "word " * 20_000)
     assert (many.count(","), count) == (254, 20_000)
     lexemes, _ = terms_of_passage("", " ".join(map(str, range(20_000))) + " end")
     assert lexemes.endswith("'end':16383")
+
+
+def test_a_word_of_the_question_counts_as_three_and_no_phrase_goes_from_one_to_the_next() -> None:
+    assert terms_of_passage("to be", "not to be") == ("'not':1 'to':2,5,8,11 'be':3,6,9,12", 9)
+    assert terms_of_passage("Gut nedir?", "Eklem ağrısı.") == terms_of_passage("GUT NEDIR", "eklem agrisi")
 
 
 def test_a_question_of_a_million_words_leaves_lexemes_that_postgres_takes() -> None:

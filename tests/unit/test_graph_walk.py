@@ -107,9 +107,41 @@ def test_only_what_is_nobodys_own_name_is_replaced() -> None:
     walker, bot = Walker(world.graph), world.refreshed()
 
     def asked(question: str) -> str:
-        return walker.with_own_names(bot, question, walker.names_in(bot, question))
+        return walker.with_own_names(bot, question, walker.names_in(bot, question, lambda word: None))
 
     assert asked("Who gets Podagra?") == "Who gets Gout?"
     assert asked("Who gets gout?") == "Who gets gout?"
     assert asked("Who gets it?") == "Who gets it?"
     assert walker.with_own_names(bot, "x y", [Bearer(uuid4(), Name("x", "x", "alias"))]) == "x y"
+
+
+@pytest.mark.parametrize(
+    ("question", "is_meant"),
+    [
+        ("Any ideas from Med?", False),  # a word of the language
+        ("Is MED inherited?", True),
+        ("ANY IDEAS FROM MED?", False),  # capitals say nothing where all are
+        ("is nph inherited", True),  # no word
+        ("Is NPH inherited?", True),
+    ],
+)
+def test_an_acronym_that_is_a_word_too_is_meant_by_who_writes_it_in_capitals(question: str, is_meant: bool) -> None:
+    world = memory_world()
+    world.put(
+        "d.jsonl", '{"question": "What is it?", "answer": "A.", "focus": "Dysplasia", "synonyms": ["MED", "NPH"]}'
+    )
+    named = Walker(world.graph).names_in(world.refreshed(), question, {"med": 19_960}.get)
+    assert bool(named) == is_meant
+
+
+def test_a_name_that_many_texts_mention_leads_to_who_bears_it() -> None:
+    world = memory_world()
+    world.put("d.jsonl", '{"id": "1", "question": "What is it?", "answer": "A.", "focus": "Liver Cancer"}')
+    many = (f'{{"id": "{n}", "question": "What is {n}x?", "answer": "Like liver cancer."}}' for n in range(60))
+    world.put("many.jsonl", "\n".join(many))
+    walker, bot = Walker(world.graph), world.refreshed()
+    named = walker.names_in(bot, "Can liver cancer be detected?", lambda word: None)
+    assert [(bearer.name.key, bearer.is_mentioned_often) for bearer in named] == [("liver cancer", True)]
+    walk = walker.walk(bot, {}, named)
+    assert walk.best(5) == [named[0].qa_id]
+    assert not walk.neighbourhood.mentioners

@@ -175,13 +175,16 @@ delete from mentions m
 where m.bot_id = :bot_id and m.name_key = any(cast(:name_keys as text[]))
   and not exists (select from names n where n.bot_id = :bot_id and n.name_key = m.name_key);
 
--- name: leads_somewhere
--- A fragment, put in place of {leads_somewhere}: the name of t is not too common, neither with those who bear it nor in texts.
+-- name: few_bear_it
+-- A fragment, put in place of {few_bear_it}: the name of t.
 (select count(*) from (
      select from names c where c.bot_id = :bot_id and c.name_key = t.name_key
      limit cast(:pairs_per_name as integer) + 1
  ) as few) <= cast(:pairs_per_name as integer)
-and (select count(*) from (
+
+-- name: few_mention_it
+-- A fragment, put in place of {few_mention_it}: the name of t. One that many texts mention leads to those who bear it alone.
+(select count(*) from (
      select from mentions c where c.bot_id = :bot_id and c.name_key = t.name_key
      limit cast(:pairs_per_name as integer) + 1
  ) as few) <= cast(:pairs_per_name as integer)
@@ -192,13 +195,13 @@ with t as materialized (
     from unnest(cast(:name_keys as text[])) as k (name_key)
     where exists (select from names n where n.bot_id = :bot_id and n.name_key = k.name_key)
 )
-select distinct n.qa_id, n.name_key, n.name, n.kind
+select distinct n.qa_id, n.name_key, n.name, n.kind, not {few_mention_it} as is_mentioned_often
 from t
 cross join lateral (
     select n.qa_id, n.name_key, n.name, n.kind from names n where n.bot_id = :bot_id and n.name_key = t.name_key
     limit :pairs_per_name
 ) as n
-where {leads_somewhere};
+where {few_bear_it};
 
 -- name: names_of_pairs
 select distinct n.qa_id, n.name_key, n.name, n.kind
@@ -226,7 +229,7 @@ cross join lateral (
     union all
     (select m.qa_id, null from mentions m where m.bot_id = :bot_id and m.name_key = t.name_key limit :pairs_per_name)
 ) as near
-where {leads_somewhere}
+where {few_bear_it} and {few_mention_it}
 limit :edges;
 
 -- name: relations_around

@@ -35,9 +35,11 @@ class _Graph:
     bearers: Mapping[str, Mapping[Content, Name]]
     mentioners: Mapping[str, set[Content]]
 
-    def leads_somewhere(self, key: str, limits: GraphLimits) -> bool:
-        counts = len(self.bearers.get(key, ())), len(self.mentioners.get(key, ()))
-        return 0 < counts[0] <= limits.pairs_per_name and counts[1] <= limits.pairs_per_name
+    def few_bear(self, key: str, limits: GraphLimits) -> bool:
+        return 0 < len(self.bearers.get(key, ())) <= limits.pairs_per_name
+
+    def few_mention(self, key: str, limits: GraphLimits) -> bool:
+        return len(self.mentioners.get(key, ())) <= limits.pairs_per_name
 
 
 class InMemoryGraph:
@@ -98,8 +100,12 @@ class InMemoryGraph:
     @atomic
     def bearers(self, bot: Bot, name_keys: Collection[str], limits: GraphLimits) -> list[Bearer]:
         graph = _graph(self._rows(bot))
-        found = (graph.bearers[key] for key in name_keys if graph.leads_somewhere(key, limits))
-        return _unique(Bearer(qa_id, name) for named in found for (qa_id, _), name in named.items())
+        return _unique(
+            Bearer(qa_id, name, not graph.few_mention(key, limits))
+            for key in name_keys
+            if graph.few_bear(key, limits)
+            for (qa_id, _), name in graph.bearers[key].items()
+        )
 
     @atomic
     def names_of(self, bot: Bot, qa_ids: Collection[UUID], limits: GraphLimits) -> list[Bearer]:
@@ -115,7 +121,8 @@ class InMemoryGraph:
         graph, found = _graph(rows), Neighbourhood()
         ends = {key: {**dict.fromkeys(graph.mentioners.get(key, ())), **named} for key, named in graph.bearers.items()}
         touched = sorted(key for key, pairs in ends.items() if {q for q, _ in pairs} & set(qa_ids) and key not in known)
-        for key in [key for key in touched[: limits.names] if graph.leads_somewhere(key, limits)]:
+        few = (k for k in touched[: limits.names] if graph.few_bear(k, limits) and graph.few_mention(k, limits))
+        for key in few:
             for (qa_id, _), name in graph.bearers[key].items():
                 found.add_name(key, qa_id, name.kind)
             for qa_id, _ in graph.mentioners.get(key, ()):

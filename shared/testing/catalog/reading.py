@@ -8,7 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from shared.aliases import with_aliases
-from shared.analysis import question_terms, terms
+from shared.analysis import QUESTION_WEIGHT, question_terms, terms
 from shared.bm25 import inverse_document_frequency, term_score, weights_of
 from shared.domain import Bot, Candidate, Evidence, Filter, QueryLog, Votes, admits
 from shared.errors import NotFoundError
@@ -136,7 +136,7 @@ class InMemoryReading:
 
 def _terms(row: PassageRow) -> Iterator[str]:
     found_by = with_aliases(row.pair.question, row.pair.metadata.extra)
-    return terms(f"{found_by}\n{row.staged.passage.text}")
+    return terms("\n".join([*[found_by] * QUESTION_WEIGHT, row.staged.passage.text]))
 
 
 def _alive(rows: BotRows) -> Iterator[PassageRow]:
