@@ -19,6 +19,7 @@ from functions.query.abstaining import (
 )
 from functions.query.ranking import Hit, Part
 from functions.query.retrieval import SearchResult
+from functions.query.trust import LEAST
 from shared.domain import Evidence, Metadata
 from tests.evidence import evidence
 from tests.worlds import World
@@ -216,3 +217,45 @@ def test_rarity_is_of_a_bots_own_passages(clinic: World) -> None:
     assert 0 <= everywhere < either < rare < nowhere
     assert len(set(clinic.reading.rarity(other, asked))) == 1
     assert clinic.reading.rarity(bot, []) == []
+
+
+def opening(question: str, similarity: float, place: Place, trust: float = 1.0) -> bool:
+    """Whether the hours of a shop are weak evidence."""
+    pair = evidence("From nine to six, near Leigh Street.", question="What are your opening hours?")
+    hit = Hit(pair, 1.0, parts(question=similarity))
+    return is_weak(SearchResult([hit], True, 0, searched_for=question, trust=trust), rarity_of, place)
+
+
+EVERYDAY_WORDS = {
+    "are": 2_024,
+    "you": 2_017,
+    "open": 2_330,
+    "sunday": 4_465,
+    "leigh": 7_000,
+    "when": 2_043,
+    "there": 2_045,
+}
+
+
+def test_what_asks_the_same_in_other_everyday_words_is_not_weak() -> None:
+    assert not opening("When are you there?", 0.6, EVERYDAY_WORDS.get)
+    assert opening("When are you there?", 0.3, EVERYDAY_WORDS.get)
+    assert opening("When are you there?", 0.6, EVERYDAY_WORDS.get, trust=LEAST)  # its vectors say nothing
+
+
+def test_a_word_that_is_written_as_a_name_is_one() -> None:
+    assert not opening("When is leigh there?", 0.6, EVERYDAY_WORDS.get)
+    assert opening("When is Leigh there?", 0.6, EVERYDAY_WORDS.get)  # the answer mentions him, which is not enough
+    assert not opening("WHEN IS LEIGH THERE?", 0.6, EVERYDAY_WORDS.get)
+
+
+def test_where_the_embedder_knows_nothing_of_the_language_half_of_the_words_are_enough() -> None:
+    pair = evidence("30 gün içinde iade edilir.", question="Bir ürünü nasıl iade edebilirim?")
+
+    def weak(question: str, trust: float) -> bool:
+        hit = Hit(pair, 1.0, parts(question=0.3))
+        return is_weak(SearchResult([hit], True, 0, searched_for=question, trust=trust), rarity_of, unplaced)
+
+    assert not weak("ürün iade", LEAST)
+    assert weak("ürün iade kargo fatura", 1.0)
+    assert weak("kargo fatura iade", LEAST)

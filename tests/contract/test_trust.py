@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.query.trust import LEAST, trust_in
+from functions.query.trust import LEAST, OTHER, PLAIN, trust_in
 from shared.embedder import OnnxEmbedder
 from shared.testing import HashingEmbedder
 
@@ -25,7 +25,12 @@ def english(model_folder: Path) -> OnnxEmbedder:
         ("Как часто нужно смазывать цепь велосипеда?", LEAST),
         ("", 1.0),
         ("42?", 1.0),
-        ("whats diabete", 0.5),  # misspelt, in two words, which say little
+        ("whats diabete", PLAIN),  # misspelt
+        ("metformin lactic acidosis", PLAIN),
+        ("cystinosis", 1.0),
+        ("भारत की राजधानी क्या है", LEAST),
+        ("ประเทศไทย", LEAST),
+        ("Quels sont les symptômes de la grippe ?", OTHER),
     ],
 )
 def test_words_in_pieces_tell_a_language_that_the_model_never_learned(
