@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-# As is usual for passages, whose lengths differ little (Anserini). On five of six sets no worse than 1.2 and 0.6, up to .02 better in
-# nDCG@10; on the few questions of LiveQA worse.
+# As is usual for passages, whose lengths differ little (Anserini). On five of six sets no worse than 1.2 and 0.6, and up to .02
+# better in nDCG@10; on the few questions of LiveQA worse.
 K1 = 0.9  # how soon a further occurrence of a term counts for nothing
 B = 0.4  # how much long passages are held back
 
