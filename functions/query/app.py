@@ -11,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.exceptions import HTTPException
 
-from functions.query.guard import Guard
+from functions.query.guard import install_guard
 from functions.query.problems import install_problem_handlers
 from functions.query.routes import questions
 from functions.query.services import Services
@@ -36,7 +36,7 @@ def create_app(services: Services, *, only_answers: bool = False) -> FastAPI:
     install_problem_handlers(app)
     if not only_answers:
         _serve_docs(app)
-    app.add_middleware(Guard, settings=services.settings)
+    install_guard(app, services.settings)
     return app
 
 

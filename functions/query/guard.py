@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from functions.query.problems import problem_response
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from shared.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +25,26 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MAX_BODY_BYTES = 4_000_000  # an HTTP API in front of a function takes 6 MB, a third of it is its encoding
 _BODY_ROOM = 16_000  # for what a form puts around a file
 _OPEN_PATHS = ("/health", "/docs", "/openapi.json")  # they hold no data
+
+
+def install_guard(app: FastAPI, settings: Settings) -> None:
+    """Put the guard before that app, and let the pages of the listed origins call it.
+
+    Where no key is asked for, the list is there to keep pages out: none is told that it may come in.
+    """
+    app.add_middleware(Guard, settings=settings)
+    origins = _listed(settings.allowed_origins)
+    if not (origins and settings.api_key and settings.api_key.get_secret_value()):
+        return
+    from starlette.middleware.cors import CORSMiddleware
+
+    app.add_middleware(  # around the guard: a browser asks without the key, and the page must see why it is refused
+        CORSMiddleware,
+        allow_origins=sorted(origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        expose_headers=["Retry-After"],
+    )
 
 
 class Guard:

@@ -84,9 +84,20 @@ def _on_lockstep_error(request: Request, error: Exception) -> JSONResponse:
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": ".".join(map(str, e["loc"][1:])), "message": e["msg"]} for e in error.errors()]
+    errors = [_told(each, error.body) for each in error.errors()]
     detail = "; ".join(f"{e['field'] or 'body'}: {e['message']}" for e in errors[:5])
     return problem_response(422, "The request is not valid", detail, instance=request.url.path, errors=errors)
+
+
+def _told(error: dict[str, Any], body: Any) -> dict[str, Any]:
+    """One mistake: the field, empty where it is the body as a whole, and what is wrong with it."""
+    if error["type"] == "json_invalid":  # the field is the place in the text, which nobody counts
+        before = body[: error["loc"][-1]]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return {"field": "", "message": f"It is not JSON: {error['ctx']['error']} (line {line}, column {column})"}
+    if error["loc"] == ("body",) and isinstance(body, bytes):  # it was not even tried
+        return {"field": "", "message": "Send it as JSON, with the header `Content-Type: application/json`"}
+    return {"field": ".".join(map(str, error["loc"][1:])), "message": error["msg"]}
 
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

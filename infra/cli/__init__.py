@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
-    """Run the command; exit code 0 is success, 1 a failure that is told in one line, 2 a wrong call."""
+    """Run the command; it ends with one of the exit codes that its help tells."""
+    from infra.cli.output import NOT_DONE
+    from shared.errors import LockstepError
+
+    try:
+        command_line()()
+    except LockstepError as error:
+        print(f"lockstep: {error}", file=sys.stderr)
+        sys.exit(NOT_DONE)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:  # Python's own exit code for it is 1, which is an outcome here
+        traceback.print_exc()
+        sys.exit(NOT_DONE)
+
+
+def command_line() -> typer.Typer:
+    """All commands."""
     import typer
 
     from infra.cli import (
@@ -21,8 +43,8 @@ def main() -> None:
         questions,
         receipts,
         reembed,
+        upload,
     )
-    from shared.errors import LockstepError
 
     app = typer.Typer(
         name="lockstep",
@@ -33,15 +55,12 @@ def main() -> None:
         help="A hybrid knowledge base for question answering.\n\n"
         "Start it with `lockstep up`, then in another terminal: `lockstep bots create library`, "
         '`lockstep upload library FOLDER --wait`, `lockstep ask library "…"`. '
-        "`lockstep COMMAND --help` explains each command.",
+        "`lockstep COMMAND --help` explains each command.\n\n"
+        "Exit codes: 0 as hoped; 1 done, but not as hoped, as the command's help explains (abstained, rejected, drift); "
+        "2 a wrong call; 3 it could not be done.",
     )
-    for module in (questions, documents, amendments, receipts, operations, drift, backups, reembed, evaluate, export):
+    answers = (questions, upload, documents, amendments, receipts)
+    for module in (*answers, operations, drift, backups, reembed, evaluate, export):
         module.add_to(app)
     app.add_typer(bots.app, name="bots", help="Create, list, change and delete bots: one bot is one knowledge base.")
-    try:
-        app()
-    except LockstepError as error:
-        print(f"lockstep: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    return app

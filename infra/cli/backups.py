@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.output import say, show, span
+from infra.cli.output import NOT_AS_HOPED, say, show, silent, span
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 from shared.errors import LockstepError
 from shared.ports import ObjectStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.backup.restore import Plan, Restore
     from shared.snapshots import Manifest
 
 StoreOption = Annotated[
@@ -41,7 +44,7 @@ def backup(
     if list_only:
         _list(store, as_json=as_json)
         return
-    manifest = build_snapshot(store, report=_silent if as_json else say).take()
+    manifest = build_snapshot(store, report=silent if as_json else say).take()
     assert manifest is not None  # there is no end to an operator's time
     if as_json:
         show({"snapshot_id": manifest.snapshot_id, "bots": [bot.slug for bot in manifest.bots]}, as_json=True)
@@ -69,6 +72,7 @@ def restore(
         bool, typer.Option("--bring-back-deleted-bots", help="Also bots that were deleted after the snapshot.")
     ] = False,
     state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Restore a snapshot, as bots that are not there yet. What was broken off goes on when it is started again.
 
@@ -79,33 +83,40 @@ def restore(
     from shared.snapshots import read_manifest
 
     use_stores(state)
-    store = _store(at)
-    restoring = build_restore(store, report=say, brings_back_deleted_bots=bring_back)
+    store, tell = _store(at), silent if as_json else say
+    restoring = build_restore(store, report=tell, brings_back_deleted_bots=bring_back)
     if discard:
         restoring.discard(discard)
-        say(f"Removed what was restored of {discard}.")
-        return
-    manifest = read_manifest(store, snapshot)
-    say(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
-    if dry_run:
-        _check(restoring.plan(manifest, only, new_slug), restoring)
-        return
-    bots = restoring.run(manifest, only, new_slug)
-    say(f"Restored: {', '.join(bot.slug for bot in bots) or 'nothing, the snapshot is empty'}.")
+        tell(f"Removed what was restored of {discard}.")
+        done: dict[str, Any] = {"discarded": discard}
+    else:
+        manifest = read_manifest(store, snapshot)
+        tell(f"Snapshot {manifest.snapshot_id} of {manifest.created_at[:19]}")
+        if dry_run:
+            bots = _check(restoring.plan(manifest, only, new_slug), restoring, tell)
+        else:
+            bots = [{"bot": bot.slug} for bot in restoring.run(manifest, only, new_slug)]
+            tell(f"Restored: {', '.join(bot['bot'] for bot in bots) or 'nothing, the snapshot is empty'}.")
+        done = {"snapshot_id": manifest.snapshot_id, "is_restored": not dry_run, "bots": bots}
+    if as_json:
+        show(done, as_json=True)
 
 
 def drill(at: StoreOption = None, state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Prove that the newest snapshot can be restored: into a scratch bot that is removed again. The exit code is 1 if not."""
+    """Prove that the newest snapshot can be restored: into a scratch bot that is removed again.
+
+    The exit code is 1 if it cannot, 3 if it could not be tried.
+    """
     from functions.backup.build import build_drill
 
     use_stores(state)
-    result = build_drill(_store(at), report=_silent if as_json else say).run()
+    result = build_drill(_store(at), report=silent if as_json else say).run()
     if as_json:
         show(asdict(result), as_json=True)
     else:
         say(f"{result.bot}: ok, {result.seconds:.1f} s." if result.is_ok else f"The drill failed: {result.error}")
     if not result.is_ok:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def _list(store: ObjectStore, *, as_json: bool) -> None:
@@ -131,25 +142,33 @@ def _line(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _check(plans: list[Any], restoring: Any) -> None:
-    for plan in plans:
-        source = plan.source
-        how = "embedded anew by another embedder" if plan.embeds_anew else "with their vectors"
-        missing = source.rows("passages") - source.vectors
-        say(
-            f"{plan.slug}: {source.rows('documents'):,} documents, {source.rows('qa_pairs'):,} pairs, "
-            f"{source.rows('passages'):,} passages {how}, {len(source.objects):,} files, {source.bytes / 1e6:,.1f} MB"
-            + (f"; {missing:,} vectors were lost and are made anew" if missing and not plan.embeds_anew else "")
-        )
-        say(f"{plan.slug}: {restoring.check_parts(source):,} files, every checksum is right")
+def _check(plans: list[Plan], restoring: Restore, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """What would be restored of each bot, after checking its files. Raises LockstepError."""
+    found = [_checked(plan, restoring, tell) for plan in plans]
     if problems := [plan.problem for plan in plans if plan.problem]:
         raise LockstepError(" ".join(problems))
-    say("Nothing was changed. It would be restored.")
+    tell("Nothing was changed. It would be restored.")
+    return found
+
+
+def _checked(plan: Plan, restoring: Restore, tell: Callable[[str], None]) -> dict[str, Any]:
+    source = plan.source
+    how = "embedded anew by another embedder" if plan.embeds_anew else "with their vectors"
+    rows = {
+        "documents": source.rows("documents"),
+        "pairs": source.rows("qa_pairs"),
+        "passages": source.rows("passages"),
+    }
+    lost = 0 if plan.embeds_anew else rows["passages"] - source.vectors
+    tell(
+        f"{plan.slug}: {rows['documents']:,} documents, {rows['pairs']:,} pairs, {rows['passages']:,} passages {how}, "
+        f"{len(source.objects):,} files, {source.bytes / 1e6:,.1f} MB"
+        + (f"; {lost:,} vectors were lost and are made anew" if lost else "")
+    )
+    tell(f"{plan.slug}: {restoring.check_parts(source):,} files, every checksum is right")
+    found = {"bot": plan.slug, **rows, "files": len(source.objects), "bytes": source.bytes}
+    return found | {"embeds_anew": plan.embeds_anew, "lost_vectors": lost}
 
 
 def _store(at: str | None) -> ObjectStore:
     return wiring.open_store(at) if at else wiring.backups()
-
-
-def _silent(message: str) -> None:
-    """A program reads along."""

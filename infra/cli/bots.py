@@ -79,9 +79,11 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     url: UrlOption = None,
     state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete a bot, its documents and its objects in the bucket. There is no way back but a snapshot."""
     if not yes:
         typer.confirm(f"Delete the bot {slug!r} and everything in it?", abort=True)
-    Api(url, state).call("DELETE", f"/bots/{slug}")
-    say(f"{slug!r} answers no more; what is behind it is removed by the next sync.")
+    deleted = Api(url, state).call("DELETE", f"/bots/{slug}")
+    told = f"{slug!r} answers no more; what is behind it is removed by the next sync."
+    show(deleted, as_json=True) if as_json else say(told)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -13,14 +14,16 @@ from functions.ingest.columns import COLUMN_NAMES
 from functions.sync.comparison import Comparer, Extent
 from functions.sync.verify import BotReport, Report
 from functions.sync.verify import verify as compare
-from infra.cli.output import say, show
+from infra.cli.output import NOT_AS_HOPED, say, show, silent
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 from shared.domain import Bot, Drift
-from shared.errors import InvalidInputError, LockstepError, NotFoundError
+from shared.errors import InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from infra.adopt import Adoption
 
 INVOCATION_SECONDS = 24 * 3600.0
-DRIFTED, COULD_NOT_TELL = 1, 2
 TELL_EVERY_SECONDS = 2.0
 BotOption = Annotated[str | None, typer.Option(help="Only this bot.")]
 
@@ -38,14 +41,10 @@ def verify(
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Read both stores back and compare them. The exit code is 0 if they agree, 1 if not, 2 if it could not be told."""
-    try:
-        use_stores(state)
-        report = compare(_extents(bot, document), _comparer())
-        rows = [_row(each, report) for each in _bots_of(report, bot)]
-    except LockstepError as error:
-        say(f"Could not tell: {error}")
-        raise typer.Exit(COULD_NOT_TELL) from None
+    """Read both stores back and compare them. The exit code is 0 if they agree, 1 if not, 3 if it could not be told."""
+    use_stores(state)
+    report = compare(_extents(bot, document), _comparer())
+    rows = [_row(each, report) for each in _bots_of(report, bot)]
     headers = ("bot", "passages", "intact", "missing", "corrupt", "orphaned", "waiting", "checksum")
     shown = ((*list(row.values())[:-1], row["checksum"][:16]) for row in rows)
     show({"bots": rows, "foreign": report.drift.foreign}, as_json=as_json, table=headers, rows=shown)
@@ -54,35 +53,44 @@ def verify(
             f"{report.drift.foreign:,} rows are of other origin: nothing touches them, and `lockstep adopt` imports them."
         )
     if not report.drift.is_clean:
-        raise typer.Exit(DRIFTED)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def repair(
     bot: BotOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be done.")] = False,
     state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
-    """Do now, and to the end, what the audit does: remove orphaned rows, write missing and corrupt ones anew."""
+    """Do now, and to the end, what the audit does: remove orphaned rows, write missing and corrupt ones anew.
+
+    The exit code is 1 if some of it is left for its next attempt, 3 if it could not be done.
+    """
     from functions.sync.handler import build_sync
     from functions.sync.repair import repair as heal
 
     use_stores(state)
-    tell = _now_and_then()
+    tell = silent if as_json else _now_and_then()
     if dry_run:
-        _say_what(compare(_extents(bot, None), _comparer(), tell).drift, "would be ")
+        found = compare(_extents(bot, None), _comparer(), tell).drift
+        show(asdict(found), as_json=True) if as_json else _say_what(found, "would be ")
         return
     deadline = time.monotonic() + INVOCATION_SECONDS
 
     def progress(whose: Bot, carried: int, waiting: int) -> None:
-        say(f"{whose.slug}: {carried:,} passages delivered, {waiting:,} wait")
+        (silent if as_json else say)(f"{whose.slug}: {carried:,} passages delivered, {waiting:,} wait")
 
     sync = build_sync(lambda: deadline - time.monotonic(), progress)
     bots = [wiring.registry().bot(bot)] if bot else wiring.registry().bots()
     found, is_finished = heal(sync, bots, _extents(bot, None), tell)
-    _say_what(found, "")
+    if as_json:
+        show(asdict(found) | {"is_finished": is_finished}, as_json=True)
+    else:
+        _say_what(found, "")
+        if not is_finished:
+            say("Some of it waits for its next attempt: see `lockstep status`.")
     if not is_finished:
-        say("Some of it waits for its next attempt: see `lockstep status`.")
-        raise typer.Exit(DRIFTED)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def adopt(
@@ -98,6 +106,7 @@ def adopt(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")] = False,
     state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
     """Import rows that somebody else wrote into a Milvus collection, as documents in the bucket. Safe to run again."""
     from functions.sync.bucket_scan import check_bucket
@@ -115,13 +124,20 @@ def adopt(
         columns=_columns(question, response, column or []),
     )
     done = adopter.adopt(collection, target, dry_run=dry_run)
+    if as_json:
+        show(asdict(done), as_json=True)
+    else:
+        _say_adopted(done, f"{bot}/adopted/{collection}/", dry_run=dry_run)
+
+
+def _say_adopted(done: Adoption, folder: str, *, dry_run: bool) -> None:
     say(
         f"{done.rows:,} rows: {done.pairs:,} pairs, {done.empty:,} without text, {done.ours:,} of this deployment itself."
     )
     for part, name in sorted(done.fields.items()):
         say(f"    {part:14} from {name}")
     would = "would be written" if dry_run else "written"
-    say(f"{done.objects:,} objects below {bot}/adopted/{collection}/: {done.written:,} {would}, the others are there.")
+    say(f"{done.objects:,} objects below {folder}: {done.written:,} {would}, the others are there.")
     if dry_run and done.example:
         show(done.example, as_json=True)
     elif done.written:

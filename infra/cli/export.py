@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import say, show
+from infra.cli.output import say, show, silent
 from infra.cli.remote_export import export_remotely, fetch_export
 from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption, use_stores
 from shared import wiring
@@ -63,7 +63,7 @@ def export(
     With --remote the deployment's own function writes the same of one bot, and it is fetched over the API; every file's
     sha256 is checked. Without, this machine reads the stores itself.
     """
-    report = _silent if as_json else say
+    report = silent if as_json else say
     if remote:
         bot = _remote_target(only, out, to)
         wanted = {"format": form.value, "since": since and since.isoformat(), "include_embeddings": include_embeddings}
@@ -102,10 +102,6 @@ def _remote_target(only: list[str] | None, out: Path | None, to: str | None) -> 
     if to is not None or out is None or not only or len(only) != 1:
         raise typer.BadParameter("--remote writes one bot into a folder: name both, with --bot and --out")
     return only[0]
-
-
-def _silent(message: str) -> None:
-    """A program reads along."""
 
 
 def _folder(out: Path | None) -> Path:

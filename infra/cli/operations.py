@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import say, show
+from infra.cli.output import NOT_AS_HOPED, say, show
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 
@@ -32,9 +32,9 @@ def add_to(root: typer.Typer) -> None:
 def up(
     state: StateOption = DEFAULT,
     host: Annotated[
-        str, typer.Option(help="Where to listen. 0.0.0.0 lets others in: set LOCKSTEP_API_KEY then.")
+        str, typer.Option(help="Where to listen. 0.0.0.0 lets others in, and needs LOCKSTEP_API_KEY.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The gateway's port.")] = 8000,
     restore: Annotated[
         str | None,
         typer.Option(help="Into a new state folder: first restore the newest snapshot at s3://… or file:///…"),
@@ -46,7 +46,7 @@ def up(
     run(state, host=host, port=port, restore=restore, say=say)
 
 
-def migrate(state: StateOption = DEFAULT) -> None:
+def migrate(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Bring the catalog's schema up to date, and mark the bucket as this deployment's. Safe to run twice."""
     from functions.sync.bucket_scan import claim_bucket
     from infra.migrate import migrate as apply
@@ -54,11 +54,17 @@ def migrate(state: StateOption = DEFAULT) -> None:
     use_stores(state)
     applied = apply(wiring.direct_postgres())
     claim_bucket(wiring.bucket(), wiring.registry().deployment_id())
-    say("\n".join(f"applied {name}" for name in applied) or "Nothing to do: the schema is up to date.")
+    if as_json:
+        show({"applied": applied}, as_json=True)
+    else:
+        say("\n".join(f"applied {name}" for name in applied) or "Nothing to do: the schema is up to date.")
 
 
 def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """What there is, what is not finished, and how the last operations ended. The exit code is 1 if something is wrong."""
+    """What there is, what is not finished, and how the last operations ended.
+
+    The exit code is 1 if something is wrong, 3 if it could not be told.
+    """
     from infra.status import is_well, overview, told
 
     use_stores(state)
@@ -74,11 +80,14 @@ def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
         headers = ("bot", "documents", "live", "building", "rejected", "failed", "pairs", "waiting", "oldest waiting")
         show(found["bots"], as_json=False, table=headers, rows=rows)
     if not is_well(found):
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Do now what the timer does: deliver, flip, sweep, compare the bucket. The exit code is 1 if something is left."""
+    """Do now what the timer does: deliver, flip, sweep, compare the bucket.
+
+    The exit code is 1 if something is left, 3 if it could not be done.
+    """
     from functions.sync.handler import handler
 
     use_stores(state)
@@ -87,4 +96,4 @@ def sync(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
         "Done." if result["is_finished"] else "Something is left: see `lockstep status`."
     )
     if not result["is_finished"]:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_AS_HOPED)

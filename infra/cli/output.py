@@ -6,6 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+# The exit codes of every command; Typer's own for a wrong call is 2.
+NOT_AS_HOPED = 1  # it was done, and the outcome is not the good one: the command's help says which that is
+NOT_DONE = 3  # it could not be done, or it could not be told how it ended
+
 
 def show(value: Any, *, as_json: bool, table: Sequence[str] = (), rows: Iterable[Sequence[Any]] = ()) -> None:
     """Print `value` as JSON, or `rows` under the headers `table`."""
@@ -24,6 +28,10 @@ def show(value: Any, *, as_json: bool, table: Sequence[str] = (), rows: Iterable
 def say(text: str = "") -> None:
     """A line for people; nothing in it is taken for markup."""
     print(text, flush=True)
+
+
+def silent(text: str) -> None:
+    """In place of `say` where a program reads along."""
 
 
 def span(seconds: float) -> str:

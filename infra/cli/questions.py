@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.output import say, show
+from infra.cli.output import NOT_AS_HOPED, say, show
 from infra.cli.target import DEFAULT, Api, JsonOption, StateOption, UrlOption
 
 BotArgument = Annotated[str, typer.Argument(help="The bot's slug.")]
@@ -55,7 +55,7 @@ def ask(
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a question; the answer comes with its sources. The exit code is 1 if the bot abstains."""
+    """Ask a question; the answer comes with its sources. The exit code is 1 if the bot abstains, 3 if it could not be asked."""
     body = {"question": question, "top_k": top_k, "filters": _filters(filters, exclude, prefer)}
     answer = Api(url, state).call("POST", f"/bots/{bot}/ask", json=body)
     if as_json:
@@ -65,7 +65,7 @@ def ask(
         for citation in answer["citations"]:
             say(f"  [{citation['number']}] {_place(citation['source'])}")
     if answer["abstained"]:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def search(

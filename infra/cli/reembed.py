@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.output import say, show
+from infra.cli.output import NOT_AS_HOPED, say, show
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 from shared.errors import ConfigurationError, LockstepError, MismatchError
@@ -45,8 +45,9 @@ def reembed(
 ) -> None:
     """Move bots to another embedder while they answer; run it again after whatever stopped it.
 
-    The exit code is 1 if a bot was not moved. Start the processes with LOCKSTEP_NEXT_MODEL_PATH first: then they serve
-    both models, and there is no moment without answers. When all bots have moved, make it their LOCKSTEP_MODEL_PATH.
+    The exit code is 1 if a bot was not moved, 3 if it could not begin. Start the processes with LOCKSTEP_NEXT_MODEL_PATH
+    first: then they serve both models, and there is no moment without answers. When all bots have moved, make it their
+    LOCKSTEP_MODEL_PATH.
     """
     use_stores(state)
     registry = wiring.registry()
@@ -58,7 +59,7 @@ def reembed(
     elif dry_run:
         _tell_plan(bots, _open(model).model)
     elif not _move_all(bots, _open(model), is_anyway=offline):
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_AS_HOPED)
 
 
 def _open(folder: Path | None) -> Embedder:

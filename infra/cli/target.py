@@ -11,7 +11,7 @@ import typer
 
 from infra.local.state import DEFAULT_STATE, State
 from shared import wiring
-from shared.errors import LockstepError, NotFoundError
+from shared.errors import LockstepError, NotFoundError, StoreUnavailableError
 from shared.settings import load_settings
 from shared.telemetry import logger
 
@@ -25,6 +25,7 @@ StateOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DEFAULT = DEFAULT_STATE
 TIMEOUT_SECONDS = 60.0
+_PASSES = (429, 502, 503, 504)  # asking again later may help
 
 
 class Api:
@@ -40,29 +41,40 @@ class Api:
         )
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """The decoded answer. Raises NotFoundError for 404, LockstepError for any other problem."""
+        """The decoded answer. Raises NotFoundError for 404, StoreUnavailableError for what passes, else LockstepError."""
         import httpx2
 
         try:
             response = self._client.request(method, path, **arguments)
         except httpx2.TransportError as error:
-            raise LockstepError(
+            raise StoreUnavailableError(
                 f"Nothing answers at {self.url} ({type(error).__name__}). Is it running? Start it with `lockstep up` "
                 "(or `make up`), or name another one with --url."
             ) from None
-        if response.status_code >= 400:
-            kind = NotFoundError if response.status_code == 404 else LockstepError
-            raise kind(_detail(response))
-        return response.json() if response.content else None
+        if not response.is_success:
+            raise _error_of(response)(_detail(response))
+        return self._decoded(response) if response.content else None
+
+    def _decoded(self, response: Any) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            raise LockstepError(
+                f"What answers at {self.url} sends no JSON ({response.headers.get('Content-Type', 'of no type')}): it is not "
+                "the API of Lockstep. Name that with --url."
+            ) from None
 
     def put_presigned(self, upload: Mapping[str, Any], file: Any) -> str:
-        """Send a file to where a presigned upload says; returns the version that came of it."""
+        """Send a file to where a presigned upload says; returns the version that came of it. Raises LockstepError."""
         import httpx2
 
-        response = httpx2.request(
-            upload["method"], upload["url"], headers=upload["headers"], content=file, timeout=600.0
-        )
-        if response.status_code >= 400:
+        try:
+            response = httpx2.request(
+                upload["method"], upload["url"], headers=upload["headers"], content=file, timeout=600.0
+            )
+        except httpx2.TransportError as error:
+            raise LockstepError(f"The upload broke off ({type(error).__name__}): try again.") from None
+        if not response.is_success:
             raise LockstepError(f"The upload was refused: {_detail(response)}")
         etag, version_id = response.headers.get("ETag", "").strip('"'), response.headers.get("x-amz-version-id")
         return f"{etag}@{version_id}" if version_id and version_id != "null" else etag
@@ -79,6 +91,12 @@ class Api:
                 yield from response.iter_bytes(chunk_bytes)
         except httpx2.TransportError as error:
             raise LockstepError(f"The download broke off ({type(error).__name__}): try again.") from None
+
+
+def _error_of(response: Any) -> type[LockstepError]:
+    if response.status_code == 404:
+        return NotFoundError
+    return StoreUnavailableError if response.status_code in _PASSES else LockstepError
 
 
 def _detail(response: Any) -> str:

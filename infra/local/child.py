@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import LockstepError
@@ -41,6 +42,7 @@ class Child:
         self._stop_signal = stop_signal
         self._never_as_root = never_as_root
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0
 
     @property
     def pid(self) -> int:
@@ -50,6 +52,7 @@ class Child:
     def start(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
+            self._log_begin = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -68,17 +71,21 @@ class Child:
         deadline = time.monotonic() + seconds
         while not is_ready():
             if not self.is_running():
-                raise LockstepError(f"{self.name} ended while starting. The end of {self._log}:\n{self.log_tail()}")
+                raise LockstepError(f"{self.name} ended while starting. {self.told()}")
             if time.monotonic() > deadline:
-                raise LockstepError(
-                    f"{self.name} was not ready after {seconds:.0f} s. See {self._log}:\n{self.log_tail()}"
-                )
+                raise LockstepError(f"{self.name} was not ready after {seconds:.0f} s. {self.told()}")
             time.sleep(0.02)
 
+    def told(self) -> str:
+        """The end of its log, and where that is."""
+        return f"The end of {self._log}:\n{self.log_tail()}"
+
     def log_tail(self, lines: int = 12) -> str:
-        if not self._log.exists():
-            return "(empty)"
-        return "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-lines:])
+        """The last lines since it was started; what stands before them is of an earlier time."""
+        with suppress(FileNotFoundError), self._log.open("rb") as log:
+            log.seek(self._log_begin)
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:]) or "(empty)"
+        return "(empty)"
 
     def stop(self, *, seconds: float = 15.0) -> None:
         """Ask it to end, and end it if it does not."""

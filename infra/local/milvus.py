@@ -20,7 +20,7 @@ class EmbeddedMilvus:
         self._port = free_port()
         command = [sys.executable, "-c", "from milvus_lite.cmdline import main; main()", "server"]
         command += ["--data-dir", str(data), "--host", "127.0.0.1", "--port", str(self._port)]
-        self._child = Child(
+        self.child = Child(
             "Milvus Lite",
             command,
             log=data.parent / "milvus.log",
@@ -32,17 +32,17 @@ class EmbeddedMilvus:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        self._child.start()
+        self.child.start()
 
     def wait(self, *, seconds: float = 60.0) -> None:
         """Raises LockstepError with the server's own words if it cannot start."""
-        self._child.wait_until(lambda: is_listening(self._port), seconds=seconds)
+        self.child.wait_until(lambda: is_listening(self._port), seconds=seconds)
 
     def stop(self) -> None:
-        self._child.stop()
+        self.child.stop()
 
     def is_running(self) -> bool:
-        return self._child.is_running()
+        return self.child.is_running()
 
 
 def free_port() -> int:

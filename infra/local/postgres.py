@@ -33,7 +33,7 @@ class EmbeddedPostgres:
             "fsync": "on" if durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._child = Child(
+        self.child = Child(
             "Postgres",
             [str(_binary("postgres")), "-D", str(self._data), *options],
             log=self._data.parent / "postgres.log",
@@ -52,16 +52,16 @@ class EmbeddedPostgres:
             self._initialise()
         _end_leftover(self._data)
         self._sockets.mkdir(mode=0o700, exist_ok=True)
-        self._child.start()
+        self.child.start()
         client = PostgresClient(self.url())
-        self._child.wait_until(lambda: _answers(client), seconds=seconds)
+        self.child.wait_until(lambda: _answers(client), seconds=seconds)
         client.close()
 
     def stop(self) -> None:
-        self._child.stop()
+        self.child.stop()
 
     def is_running(self) -> bool:
-        return self._child.is_running()
+        return self.child.is_running()
 
     def ensure_database(self, name: str) -> str:
         """Create the database if it is not there; returns its URL."""
@@ -120,11 +120,21 @@ def _end_leftover(data: Path) -> None:
     """End a server that outlived a parent which was killed: the caller holds the state folder's lock."""
     pid_file = data / "postmaster.pid"
     for _ in range(300):
-        if not pid_file.exists() or not _serves((pid := int(pid_file.read_text().split()[0])), data):
+        pid = _pid_in(pid_file)
+        if pid is None or not _serves(pid, data):
+            pid_file.unlink(missing_ok=True)  # the next server would not start beside what it cannot read
             return
         os.kill(pid, signal.SIGINT)
         time.sleep(0.1)
     raise LockstepError(f"A Postgres server of an earlier start does not end: stop process {pid}, then start again.")
+
+
+def _pid_in(pid_file: Path) -> int | None:
+    """None if there is none: a crash of the machine may leave the file empty."""
+    try:
+        return int(pid_file.read_text("utf-8", "replace").split()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
 
 
 def _serves(pid: int, data: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import ipaddress
 import json
 import os
 import secrets
@@ -115,9 +117,9 @@ class State:
         _write_whole(self.running, json.dumps(content, indent=1))
 
     def signing_key(self) -> str:
-        """The key that presigned uploads are signed with; made at the first start."""
+        """The key that presigned uploads are signed with; made at the first start, and anew where a crash left it empty."""
         path = self.root / "signing.key"
-        if not path.exists():
+        if not path.exists() or not path.read_bytes().strip():
             _write_whole(path, secrets.token_hex(32))
         return path.read_text()
 
@@ -126,17 +128,33 @@ def _write_whole(path: Path, text: str) -> None:
     """The file appears with all of its text, or not at all; only its owner may read it."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.touch(mode=0o600)
-    temporary.write_text(text, "utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises ConfigurationError if somebody else listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {port} on {host} is taken ({error.strerror}): choose one with --port."
-            ) from None
+    """Raises ConfigurationError if nothing can listen there, or somebody else does."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(f"Port {port} on {host} is taken: choose one with --port.") from None
+        why = error.strerror if isinstance(error, OSError) else "it is no name of a machine"
+        raise ConfigurationError(
+            f"Nothing can listen at port {port} on {host} ({why}): choose an address of this machine with --host (127.0.0.1 "
+            "for it alone, 0.0.0.0 for all that it has), or another --port."
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

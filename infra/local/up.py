@@ -13,47 +13,29 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 from types import FrameType
 
 from functions.sync.bucket_scan import IDENTITY_KEY, bucket_deployment, claim_bucket
 from infra.local.child import Child
+from infra.local.environment import QUICK_START, shell
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
-from infra.local.state import State, check_port
+from infra.local.readiness import parts_of, wait_until_ready
+from infra.local.state import State, check_port, is_loopback
 from infra.migrate import migrate
 from shared.catalog.registry import PostgresRegistry
 from shared.errors import ConfigurationError, LockstepError
 from shared.folder import FolderObjectStore
 from shared.postgres import PostgresClient
+from shared.settings import load_settings
 
 DATABASE = "lockstep"
 SAMPLE_BOT = "demo"
 START_SECONDS = 60.0
-# What a person may choose for a laptop. Anything else that the shell holds is of another deployment, and not meant.
-CHOOSABLE = (
-    "API_KEY",
-    "BACKUP_DAYS",
-    "BACKUP_MINIMUM",
-    "EMBEDDER_THREADS",
-    "INDEX_METRIC",
-    "LOG_RETENTION_DAYS",
-    "MAX_OBJECT_MB",
-    "RERANKER_HITS",
-    "RERANKER_PATH",
-    "RERANKER_TIMEOUT_SECONDS",
-    "WEBHOOK_SECRET",
-    "WEBHOOK_URL",
-)
-# What the packages of the cloud do too: pymilvus imports pandas and requests for next to nothing, and stand-ins of a few lines
-# are enough; there are no plugins of pydantic to look for.
-QUICK_START = {
-    "PYTHONPATH": os.pathsep.join(
-        filter(None, (str(Path(__file__).parents[1] / "packaging" / "stand_in"), os.environ.get("PYTHONPATH")))
-    ),
-    "PYDANTIC_DISABLE_PLUGINS": "__all__",
-}
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what listens at every address, and which one is used here
 
 Say = Callable[[str], None]
 
@@ -63,7 +45,7 @@ class Laptop:
 
     def __init__(self, state: State, *, host: str = "127.0.0.1", port: int = 8000, say: Say = print) -> None:
         self.state = state
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self.url = f"http://{_in_url(EVERYWHERE.get(host, host))}:{port}"
         self._say = say
         self._postgres = EmbeddedPostgres(state.postgres)
         self._milvus = EmbeddedMilvus(state.milvus)
@@ -79,7 +61,8 @@ class Laptop:
         self._postgres.start()
         self._prepare_catalog()
         self._milvus.wait()
-        self._gateway.wait_until(self._is_ready, seconds=START_SECONDS)
+        children = {"catalog": self._postgres.child, "index": self._milvus.child, "model": self._gateway}
+        wait_until_ready(self._parts, {"gateway": self._gateway, **children}, seconds=START_SECONDS)
         self.state.write_running({"pid": os.getpid(), "url": self.url, "environment": self.environment})
 
     def start_worker(self) -> None:
@@ -88,7 +71,7 @@ class Laptop:
     def restore(self, url: str) -> None:
         """Restore the newest snapshot at `url`, with the command that anybody could give. Raises LockstepError."""
         command = [sys.executable, "-c", "from infra.cli import main; main()", "restore"]
-        done = subprocess.run([*command, "--at", url, "--state", str(self.state.root)], env=_shell(), check=False)
+        done = subprocess.run([*command, "--at", url, "--state", str(self.state.root)], env=shell(), check=False)
         if done.returncode != 0:
             raise LockstepError(f"The snapshot at {url} could not be restored.")
         self.state.sample_mark.touch()
@@ -143,7 +126,7 @@ class Laptop:
 
     def _python(self, module: str, arguments: list[str]) -> Child:
         command = [sys.executable, "-m", f"infra.local.{module}", *arguments]
-        environment = {**_shell(), **QUICK_START, **self.environment}
+        environment = {**shell(), **QUICK_START, **self.environment}
         return Child(f"The {module}", command, log=self.state.logs / f"{module}.log", environment=environment)
 
     def _environment(self, host: str, port: int) -> dict[str, str]:
@@ -158,16 +141,19 @@ class Laptop:
             "LOCKSTEP_UPLOAD_SIGNING_KEY": self.state.signing_key(),
             "LOCKSTEP_MODEL_PATH": os.environ.get("LOCKSTEP_MODEL_PATH") or str(self.state.model.resolve()),
             "LOCKSTEP_NEXT_MODEL_PATH": os.environ.get("LOCKSTEP_NEXT_MODEL_PATH", ""),
-            "LOCKSTEP_ALLOWED_HOSTS": "*" if host == "0.0.0.0" else ",".join(sorted(names)),
-            "LOCKSTEP_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in sorted(names)),
+            "LOCKSTEP_ALLOWED_HOSTS": "*" if host in EVERYWHERE else ",".join(sorted(names)),
+            "LOCKSTEP_ALLOWED_ORIGINS": ",".join(f"http://{_in_url(name)}:{port}" for name in sorted(names)),
         }
 
-    def _is_ready(self) -> bool:
+    def _parts(self) -> dict[str, str]:
+        """What `/ready` says of each part; nothing as long as nobody answers."""
         try:
-            self._request("GET", "/ready", seconds=10)
-        except (urllib.error.URLError, OSError):
-            return False
-        return True
+            return parts_of(self._request("GET", "/ready", seconds=10))
+        except urllib.error.HTTPError as error:
+            with error:
+                return parts_of(error.read())
+        except (OSError, HTTPException):
+            return {}
 
     def _request(self, method: str, path: str, body: bytes | None = None, *, seconds: float = 30) -> bytes:
         headers = {"Content-Type": "application/json"}
@@ -179,14 +165,8 @@ class Laptop:
         return content
 
 
-def _shell() -> dict[str, str]:
-    """The environment of the shell, without the settings of other deployments."""
-    chosen = {f"LOCKSTEP_{name}" for name in CHOOSABLE}
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("LOCKSTEP_") or name in chosen or name.startswith("LOCKSTEP_LLM_")
-    }
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, say: Say = print) -> None:
@@ -195,6 +175,11 @@ def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, 
     if os.environ.get("LOCKSTEP_POSTGRES_URL"):
         raise ConfigurationError(
             "This shell holds the settings of another deployment (LOCKSTEP_POSTGRES_URL): open a new one, and try again."
+        )
+    if not is_loopback(host) and not os.environ.get("LOCKSTEP_API_KEY"):
+        raise ConfigurationError(
+            f"Others could reach {host}, and without a key anybody could read and delete everything: set "
+            "LOCKSTEP_API_KEY to a secret that you send with every request (as X-API-Key), or leave --host out."
         )
     state = State(state_folder)
     stop = threading.Event()
@@ -205,8 +190,9 @@ def up(state_folder: Path, *, host: str, port: int, restore: str | None = None, 
     with state.lock():
         state.prepare()
         check_port(host, port)
-        _build_model(state, say)
         laptop = Laptop(state, host=host, port=port, say=say)
+        load_settings({**shell(), **laptop.environment})  # what is wrong is told here, not in the log of a child
+        _build_model(state, say)
         say("Starting Postgres, Milvus Lite, the gateway and the worker …")
         try:
             laptop.start()

@@ -153,6 +153,9 @@ def test_the_first_hour(laptop: Laptop, files: Path, tmp_path: Path) -> None:
     assert "every checksum is right" in laptop.run(
         "restore", "--dry-run", "--at", safe, "--bot", "library", "--as", "other"
     )
+    planned = laptop.json("restore", "--dry-run", "--at", safe, "--bot", "library", "--as", "other")
+    assert [(bot["bot"], bot["documents"]) for bot in planned["bots"]] == [("other", 2)]
+    assert laptop.json("migrate") == {"applied": []}
     assert "demo: ok" in laptop.run("drill", "--at", safe)
     assert "snapshot" in laptop.run("status")
     assert laptop.stop() == 0
@@ -280,7 +283,7 @@ def test_what_is_live_can_be_exported(laptop: Laptop, tmp_path: Path) -> None:
     (exported,) = laptop.json("export", "--bot", "demo", "--format", "csv", "--out", str(out), "--include-embeddings")
     assert exported["records"]["pairs"] == (out / "demo" / "pairs.csv").read_text().count("demo,")
     assert exported["records"]["embeddings"] == exported["records"]["sources"] > 0
-    assert "is there already" in laptop.run("export", "--out", str(out), expect=1)
+    assert "is there already" in laptop.run("export", "--out", str(out), expect=3)
     assert "name either a folder with --out" in laptop.run("export", expect=2)
     status = laptop.json("status")
     assert status["last"].keys() == {"snapshot", "audit", "drill"}
@@ -297,9 +300,9 @@ def test_what_is_live_can_be_exported_over_the_api_too(laptop: Laptop, tmp_path:
         assert (there / "demo" / f"{table}.csv").read_bytes() == (here / "demo" / f"{table}.csv").read_bytes()
     (bot,) = json.loads((there / "export.json").read_text())["bots"]
     assert {file["path"] for file in bot["files"]} == {f"demo/{path.name}" for path in (there / "demo").iterdir()}
-    assert "is there already" in laptop.run(*remote, "--out", str(there), expect=1)
+    assert "is there already" in laptop.run(*remote, "--out", str(there), expect=3)
     assert "--remote writes one bot into a folder" in laptop.run("export", "--remote", expect=2)
-    assert "no bot 'nobody'" in laptop.run("export", "--remote", "--bot", "nobody", "--out", "x", expect=1)
+    assert "no bot 'nobody'" in laptop.run("export", "--remote", "--bot", "nobody", "--out", "x", expect=3)
 
     export_id = re.findall("[0-9a-f]{8}-[0-9a-f-]{27}", said)[0]
     laptop.run("export", "--remote", "--bot", "demo", "--id", export_id, "--out", str(tmp_path / "again"))
@@ -317,13 +320,13 @@ def test_what_is_live_can_be_exported_over_the_api_too(laptop: Laptop, tmp_path:
 
 
 def test_a_second_instance_is_told_where_the_first_one_is(laptop: Laptop) -> None:
-    assert f"already, at {laptop.url}" in laptop.run("up", "--port", str(free_port()), expect=1)
+    assert f"already, at {laptop.url}" in laptop.run("up", "--port", str(free_port()), expect=3)
 
 
 def test_a_shell_with_the_settings_of_another_deployment_is_told(model_folder: Path, tmp_path: Path) -> None:
     other = Laptop(tmp_path / "state", model_folder)
     other.environment |= {"LOCKSTEP_POSTGRES_URL": "postgresql://production/lockstep"}
-    assert "another deployment" in other.run("up", expect=1)
+    assert "another deployment" in other.run("up", expect=3)
     assert not other.state.exists()
 
 
@@ -333,14 +336,14 @@ def test_a_taken_port_is_told(laptop: Laptop, tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"Port {port} on 127.0.0.1 is taken" in laptop.run(
-            "up", "--state", str(tmp_path / "other"), "--port", port, expect=1
+            "up", "--state", str(tmp_path / "other"), "--port", port, expect=3
         )
 
 
 def test_a_damaged_state_folder_is_told(laptop: Laptop, tmp_path: Path) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "something").write_text("else")
-    said = laptop.run("up", "--state", str(tmp_path / "damaged"), "--port", str(free_port()), expect=1)
+    said = laptop.run("up", "--state", str(tmp_path / "damaged"), "--port", str(free_port()), expect=3)
     assert "is not a state folder of Lockstep, or a damaged one" in said
 
 
@@ -349,9 +352,27 @@ def test_a_damaged_database_is_told_with_the_servers_own_words(model_folder: Pat
     laptop.start()
     laptop.stop()
     (laptop.state / "postgres" / "data" / "global" / "pg_control").write_bytes(b"damaged")
-    said = laptop.run("up", "--port", str(laptop.port), expect=1)
+    said = laptop.run("up", "--port", str(laptop.port), expect=3)
     assert "Postgres ended while starting" in said
     assert "pg_control" in said
+
+
+def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    said = Laptop(tmp_path / "state", tmp_path / "nowhere").run("up", "--port", str(free_port()), expect=3)
+    assert f"The model cannot be used: There is no complete model in {tmp_path / 'nowhere'}" in said
+
+
+def test_a_start_after_a_crash_of_the_machine_mends_what_was_left_empty(model_folder: Path, tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path / "state", model_folder)
+    laptop.start()
+    laptop.stop()
+    (laptop.state / "postgres" / "data" / "postmaster.pid").touch()
+    (laptop.state / "signing.key").write_text("")
+    laptop.start()
+    upload = laptop.http.post(f"{laptop.url}/bots/demo/uploads", json={"name": "a.txt", "size": 5}).json()
+    assert laptop.http.put(upload["url"], content=b"12345").status_code == 200
+    laptop.stop()
+    laptop.http.close()
 
 
 def test_no_child_outlives_its_parent(model_folder: Path, tmp_path: Path) -> None:
@@ -368,9 +389,9 @@ def _processes_of(state: Path) -> list[str]:
 
 def test_without_an_instance_the_command_says_how_to_start_one(tmp_path: Path, model_folder: Path) -> None:
     nobody = Laptop(tmp_path / "nothing", model_folder)
-    assert "lockstep up" in nobody.run("bots", "list", expect=1)
-    assert "lockstep up" in nobody.run("sync", expect=1)
-    assert "Could not tell" in nobody.run("verify", expect=2)
+    assert "lockstep up" in nobody.run("bots", "list", expect=3)
+    assert "lockstep up" in nobody.run("sync", expect=3)
+    assert "lockstep up" in nobody.run("verify", expect=3)
 
 
 @pytest.mark.parametrize(

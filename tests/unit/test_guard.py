@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from functions.query.guard import MAX_BODY_BYTES, Guard
+from functions.query.guard import MAX_BODY_BYTES, install_guard
 from functions.query.problems import install_problem_handlers
 from tests.api import settings
 
@@ -26,7 +26,7 @@ def guarded(**changes: str) -> TestClient:
     async def count(request: Request) -> int:
         return len(await request.body())
 
-    app.add_middleware(Guard, settings=settings(**changes))
+    install_guard(app, settings(**changes))
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -88,6 +88,55 @@ def test_no_page_and_our_own_pages_are_served(origin: str | None) -> None:
 def test_another_page_is_refused(origin: str) -> None:
     response = guarded(**LAPTOP).post("/bots", headers={"Host": "localhost", "Origin": origin})
     assert origin in refusal(response, 403)
+
+
+PAGES = {"allowed_origins": "https://shop.example, https://www.shop.example"}
+ASKS = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-api-key"}
+
+
+def test_a_listed_page_may_ask_without_the_key_whether_it_may_call() -> None:
+    client = guarded(api_key="sesame", **PAGES)
+    response = client.options("/bots", headers={"Origin": "https://shop.example", **ASKS})
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+    assert set(response.headers["access-control-allow-methods"].split(", ")) >= {
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+    }
+    assert "x-api-key" in response.headers["access-control-allow-headers"].lower()
+
+
+@pytest.mark.parametrize(("key", "status"), [("sesame", 200), ("wrong", 401)])
+def test_a_listed_page_reads_the_answer_and_why_it_is_refused(key: str, status: int) -> None:
+    headers = {"Origin": "https://www.shop.example", "X-API-Key": key}
+    response = guarded(api_key="sesame", **PAGES).post("/bots", headers=headers)
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == "https://www.shop.example"
+    assert "access-control-allow-credentials" not in response.headers
+    assert response.headers["vary"] == "Origin"
+
+
+def test_another_page_is_told_nothing() -> None:
+    client = guarded(api_key="sesame", **PAGES)
+    headers = {"Origin": "https://evil.example"}
+    for response in (
+        client.options("/bots", headers=headers | ASKS),
+        client.post("/bots", headers=headers | {"X-API-Key": "sesame"}),
+    ):
+        assert response.status_code in (400, 403)
+        assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize("changes", [LAPTOP, {"api_key": "sesame"}, {"api_key": "", **PAGES}])
+def test_without_a_list_or_a_key_no_page_is_let_in_and_nothing_stands_in_the_way(changes: dict[str, str]) -> None:
+    client = guarded(**changes)
+    headers = {"Host": "localhost", "Origin": changes.get("allowed_origins", "").partition(",")[0], **ASKS}
+    assert "access-control-allow-origin" not in client.options("/bots", headers=headers).headers
+    assert isinstance(client.app, FastAPI)
+    (only,) = client.app.user_middleware
+    assert repr(only).startswith("Middleware(Guard")
 
 
 # Key

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.state import FORMAT, State, check_port
+from infra.local.state import FORMAT, State, check_port, is_loopback
 from shared.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +141,27 @@ def test_the_key_for_uploads_is_made_once_for_its_owner_alone(state: State) -> N
     assert other.signing_key() != key
 
 
+@pytest.mark.parametrize("left", ["", "\n"])
+def test_a_key_that_a_crash_left_empty_is_made_anew(state: State, left: str) -> None:
+    state.prepare()
+    (state.root / "signing.key").write_text(left)
+    key = state.signing_key()
+    assert len(key) == 64
+    assert state.signing_key() == key
+
+
+def test_what_is_written_is_on_the_disk_before_it_appears(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.prepare()
+    written: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        written.append((state.root / "signing.key.new").read_text())
+        assert not (state.root / "signing.key").exists()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert written == [] and [state.signing_key()] == written
+
+
 def test_the_running_record_is_plain_json_for_other_tools(state: State) -> None:
     state.prepare()
     state.write_running({"pid": 7})
@@ -158,6 +179,31 @@ def test_a_port_that_is_taken_says_how_to_choose_another() -> None:
         with pytest.raises(ConfigurationError, match=f"Port {port} on 127.0.0.1 is taken.*--port"):
             check_port("127.0.0.1", port)
     check_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["nonsense.invalid", "a..b", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_not_called_taken(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Nothing can listen at port 8000 on {host} .*--host") as caught:
+        check_port(host, 8000)
+    assert "taken" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("localhost.example", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_others_reach_is_known(host: str, is_ours: bool) -> None:
+    assert is_loopback(host) is is_ours
 
 
 def test_a_file_is_no_state_folder(tmp_path: Path) -> None:

@@ -217,6 +217,32 @@ def test_a_body_that_is_no_json_is_refused(failing: Failing, content: bytes) -> 
     assert response.status_code in (400, 422)
 
 
+@pytest.mark.parametrize(
+    ("content", "why", "where"),
+    [
+        ("{bad", "Expecting property name enclosed in double quotes", "line 1, column 2"),
+        ('{"question": "x"', "Expecting ',' delimiter", "line 1, column 17"),
+        ('\n{"question":\n  oops}', "Expecting value", "line 3, column 3"),
+        ('{"문": x}', "Expecting value", "line 1, column 7"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_what_is_wrong_and_where(
+    failing: Failing, content: str, why: str, where: str
+) -> None:
+    response = failing.client.post("/ask", content=content, headers={"content-type": "application/json"})
+    found = check(response, 422, "/ask")
+    assert found["detail"] == f"body: It is not JSON: {why} ({where})"
+    assert found["errors"] == [{"field": "", "message": f"It is not JSON: {why} ({where})"}]
+
+
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/plain", "nonsense"])
+def test_a_body_that_is_not_sent_as_json_is_told_how_to(failing: Failing, kind: str | None) -> None:
+    headers = {"content-type": kind} if kind else {}
+    found = check(failing.client.post("/ask", content='{"question": "x"}', headers=headers), 422, "/ask")
+    assert "`Content-Type: application/json`" in found["detail"]
+    assert [error["field"] for error in found["errors"]] == [""]
+
+
 @pytest.mark.parametrize("path", ["/ask", "/pairs"])
 def test_a_problem_does_not_repeat_what_was_sent(failing: Failing, path: str) -> None:
     body = json.dumps({"question": 7, "answer": "hush-hush", "user_id": "hush-hush\x00", "\ud800": 1})
