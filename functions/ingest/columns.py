@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from functions.ingest.pair_words import PAIR_WORDS
 from shared.aliases import ALIAS_FIELDS, folded_name
 
-# The first name that a record has is taken. English, Turkish, Korean, German, French, Spanish.
+
+def _called(side: str) -> tuple[str, ...]:
+    """What that side of a pair is called in every language, as `folded_name` writes it."""
+    return tuple(folded_name(word) for row in PAIR_WORDS for word in getattr(row.words(), side))
+
+
+# The first name that a record has is taken. English, Turkish, Korean, German, French, Spanish; pairs in more languages.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "question": (
         *("question", "questions", "q", "query", "prompt", "faq"),
-        *("soru", "sorular", "질문", "문제", "frage", "pregunta"),
+        *dict.fromkeys(("sorular", *_called("question"), "instruction")),
     ),
     "response": (
         *("answer", "answers", "response", "a", "reply", "completion"),
-        *("cevap", "yanit", "답변", "응답", "대답", "antwort", "reponse", "respuesta"),
+        *dict.fromkeys((*_called("answer"), "output")),
     ),
     "text": ("text", "content", "body", "passage", "abstract", "contents", "metin", "icerik", "본문", "내용"),
     "title": ("title", "heading", "subject", "name", "baslik", "제목", "titel", "titre", "titulo"),
@@ -37,7 +44,8 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "related": ("related", "related_ids", "related_nodes", "see_also", "relations", "iliskili"),
 }
 
-_ONLY_TOGETHER = {"q", "a"}  # one of these letters alone may mean anything
+# One of these alone may mean anything.
+_ONLY_TOGETHER = ({"q", "a"}, {"instruction", "output"})
 
 
 def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, str]:
@@ -48,8 +56,8 @@ def find_columns(names: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[st
     }
     found = {part: name for part, name in chosen_names.items() if name}
     taken = set(found.values())
-    if not known.keys() >= _ONLY_TOGETHER:
-        taken |= {name for key, name in known.items() if key in _ONLY_TOGETHER}
+    lone = {key for together in _ONLY_TOGETHER if not known.keys() >= together for key in together}
+    taken |= {name for key, name in known.items() if key in lone}
     for part, candidates in COLUMN_NAMES.items():
         name = next((known[c] for c in candidates if c in known and known[c] not in taken), None)
         if part not in found and name is not None:

@@ -26,8 +26,13 @@ _SCRIPTS = {
     "hebrew": re.compile("[\u0590-\u05ff]"),
     "greek": re.compile("[\u0370-\u03ff]"),
     "cyrillic": re.compile("[\u0400-\u04ff]"),
-    "devanagari": re.compile("[\u0900-\u097f]"),
+    "devanagari": re.compile("[\u0900-\u0963\u0966-\u097f]"),
+    "bengali": re.compile("[\u0980-\u09ff]"),
+    "tamil": re.compile("[\u0b80-\u0bff]"),
     "thai": re.compile("[\u0e00-\u0e7f]"),
+    "georgian": re.compile("[\u10a0-\u10ff]"),
+    "armenian": re.compile("[\u0530-\u058f]"),
+    "khmer": re.compile("[\u1780-\u17ff]"),
     "latin": re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"),
 }
 _ONLY_LANGUAGE = {
@@ -36,10 +41,19 @@ _ONLY_LANGUAGE = {
     "han": "zh",
     "hebrew": "he",
     "greek": "el",
-    "devanagari": "hi",
+    "bengali": "bn",
+    "tamil": "ta",
     "thai": "th",
+    "georgian": "ka",
+    "armenian": "hy",
+    "khmer": "km",
 }
-_SHARED_SCRIPTS = {"latin": "en tr de fr es it pt nl pl sv vi id", "cyrillic": "ru uk", "arabic": "ar fa"}
+_SHARED_SCRIPTS = {
+    "latin": "en tr de fr es it pt nl pl cs sk hr ro hu fi sv da no vi id",
+    "cyrillic": "ru uk bg sr",
+    "arabic": "ar fa ur",
+    "devanagari": "hi mr",
+}
 _COMMON_WORDS = {
     "en": "the of and to is that for with are was it as this you be have from or what how not can which by on an at does "
     "your when who why their will has were been do if there they we but may should in",
@@ -47,7 +61,7 @@ _COMMON_WORDS = {
     "sonra ise veya göre olduğu tarafından hangi kaç kim zaman nerede neden ki olur edilir ya ancak",
     "de": "der die das und ist nicht mit für auf ein eine den von zu im dem des sich auch es werden wird sind wie was "
     "oder bei nach als aus kann wenn ich sie wir einen einer haben durch über zum zur",
-    "fr": "le la les des et est une dans que pour qui pas sur avec ce il sont au du en par plus vous ne se ou être cette "
+    "fr": "je le la les des et est une dans que pour qui pas sur avec ce il sont au du en par plus vous ne se ou être cette "
     "comment quelle quel aux elle nous mais ont leur peut un",
     "es": "el la los las de que y en es una por con para del se su al no lo como más un está son cómo qué cuál pero o "
     "este esta puede hay sus le ser",
@@ -65,6 +79,23 @@ _COMMON_WORDS = {
     "когда до",
     "uk": "і в не на що з по це як для від його або за при але так може бути якщо ні вони ви про які який коли до",
     "ar": "في من على إلى أن هو هي التي الذي هذا هذه ما لا عن مع كان كما أو هل كيف متى",
+    "cs": "je že jak který která které jako nebo když kdy kde už jsou jsme máme byl být může podle také není jejich před",
+    "sk": "je sa že ako čo ktorý ktorá ktoré alebo keď kedy kde už sú sme máme bol byť môže podľa tiež nie ich pred",
+    "hr": "je kako što koji koja koje ili ali kada gdje već smo imamo bio biti može prema također nije njihov prije",
+    "ro": "și este sunt în nu din ce pentru mai cum când unde să sau dar fi poate după această acest suntem prin",
+    "hu": "és hogy nem ez mint csak vagy mikor hogyan vannak lehet már még azt vagyunk között",
+    "fi": "ja että oli ovat kun joka mutta myös kuin mitä miten missä milloin olla kanssa olemme hän tämä mukaan jos",
+    "da": "og at det er som en på for af med ikke til den har et om kan man var fra hvad hvor hvordan når eller skal dette efter "
+    "der vi også blev jeg hvornår",
+    "no": "og at det er som en på for av med ikke til den har et om kan man var fra hva hvor hvordan når eller skal dette etter "
+    "der vi også ble jeg hvorfor",
+    "bg": "и в не на че с по това за от или към из при но така може да бъде е са ако със как какво кога къде който която което "
+    "ще се беше си като между",
+    "sr": "и у не на да са по то за од или к из при али тако може је су ако како шта што када где који која које ће се био као "
+    "између",
+    "ur": "میں کی کے ہے ہیں اور سے کا کو یہ اس پر نہیں کیا جو تو بھی کر تک ایک نے وہ",
+    "hi": "का की के में है हैं और से को पर यह या नहीं क्या कैसे कब कहाँ जो एक लिए भी ने तो था थी हो होता होती होते इस उस करें",
+    "mr": "आहे आहेत आणि मध्ये हा ही हे ते तो नाही काय कसे कधी कुठे किंवा एक साठी व च्या असते असतो असतात होते होता आम्ही तुम्ही",
     "fa": "در از به که این است را با برای آن یک می های شود تا بر یا هم چه",
 }
 # Letters that no other language of the same script (of these) writes: a word with one speaks for its language too.
@@ -74,11 +105,17 @@ _OWN_LETTERS = {
     "es": "ñ",
     "pt": "ãõ",
     "pl": "łąęśźżćń",
-    "sv": "å",
+    "cs": "ěřů",
+    "sk": "ľĺŕô",
+    "ro": "țșă",
+    "hu": "őű",
     "vi": "đơưạảấầẩậắằặẹẻẽếềểệỉịọỏốồổộớờởợụủứừửựỳỵỷỹ",
     "ru": "ыэё",
     "uk": "їєґ",
-    "fa": "پچژگ",
+    "sr": "ђћџљњј",
+    "fa": "ژ",
+    "ur": "ںےٹڈڑھ",
+    "mr": "ळ",
 }
 
 

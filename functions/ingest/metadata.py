@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ from functions.ingest.language import language_of
 from shared.domain import Metadata
 
 ALIASES = "aliases"  # where names from a column that only the bot's settings know are kept
+_TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")
 _OWN_FOLDERS = {"pairs", "adopted"}  # Lockstep's, not their owner's
 _SEPARATORS = (
     ";",
@@ -31,4 +33,11 @@ def metadata_of_path(name: str) -> Mapping[str, str]:
 
 def with_language(metadata: Metadata, own: str | None, *texts: str) -> Metadata:
     """The language that the record names itself (`own`), else the one that its text is in, else its document's."""
-    return metadata if own else replace(metadata, language=language_of(*texts) or metadata.language)
+    language = metadata.language if own else language_of(*texts) or metadata.language
+    return replace(metadata, language=_without_region(language))
+
+
+def _without_region(language: str | None) -> str | None:
+    """`de` for `de-AT`, so that whoever filters by the language finds it; what is no such tag stays as it is."""
+    tag = _TAG.fullmatch(language or "")
+    return tag["language"].lower() if tag else language

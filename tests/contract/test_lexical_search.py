@@ -139,6 +139,12 @@ def test_the_words_of_a_question_find_its_pair(world: World) -> None:
         ("신장은 어떻게 치료하나요?", ["ko"]),
         ("PCDH-19", ["gene"]),
         ("pcdh19 신장", ["gene", "ko"]),
+        ("猫", ["zh"]),
+        ("猫有什么特点？", ["zh"]),
+        ("banh mi", ["vi"]),
+        ("bánh mì là gì?", ["vi"]),
+        ("الطبيب", ["ar"]),
+        ("TNF alpha", ["greek"]),
     ],
 )
 def test_words_are_found_whatever_their_endings_and_scripts(world: World, question: str, expected: list[str]) -> None:
@@ -147,6 +153,10 @@ def test_words_are_found_whatever_their_endings_and_scripts(world: World, questi
         "tr": "Böbrek hastalıkları tedavi edilir.",
         "ko": "신장 치료는 병원에서 합니다.",
         "gene": "Variants of PCDH19.",
+        "zh": "小猫喜欢安静。",
+        "vi": "Bánh mì là một món ăn của người Việt.",
+        "ar": "ذهب إلى طبيب في المدينة",
+        "greek": "Inhibitors of TNF-α.",
     }
     records = [{"id": name, "question": f"{name}?", "answer": text} for name, text in texts.items()]
     world.put("records.jsonl", "\n".join(json.dumps(record, ensure_ascii=False) for record in records))

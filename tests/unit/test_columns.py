@@ -32,6 +32,21 @@ def found(names: Iterable[str], **chosen: str) -> dict[str, str]:
         ("Pregunta", "Respuesta"),
         ("  Question ", "\tAnswer\n"),
         ("ｑｕｅｓｔｉｏｎ", "ａｎｓｗｅｒ"),
+        ("質問", "回答"),
+        ("问题", "答案"),
+        ("Вопрос", "Ответ"),
+        ("السؤال", "الجواب"),
+        ("سؤال", "جواب"),
+        ("Domanda", "Risposta"),
+        ("Pergunta", "Resposta"),
+        ("Vraag", "Antwoord"),
+        ("Pytanie", "Odpowiedź"),
+        ("Câu hỏi", "Trả lời"),
+        ("प्रश्न", "उत्तर"),
+        ("คำถาม", "คำตอบ"),
+        ("Spørgsmål", "Svar"),
+        ("Ερώτηση", "Απάντηση"),
+        ("instruction", "output"),
     ],
 )
 def test_questions_and_answers_are_known_by_their_names(question: str, response: str) -> None:
@@ -64,7 +79,7 @@ def test_case_accents_dots_and_the_joints_of_words_do_not_matter(name: str, part
 
 def test_every_known_name_is_found_as_what_it_is() -> None:
     for part, names in COLUMN_NAMES.items():
-        for name in set(names) - {"q", "a"}:
+        for name in set(names) - {"q", "a", "instruction", "output"}:
             assert found([name]) == {part: name}
 
 
@@ -108,6 +123,11 @@ def test_a_chosen_column_that_is_not_there_leaves_what_is_found() -> None:
 def test_the_values_do_not_matter() -> None:
     record: Mapping[str, object] = {"question": None, "answer": [], "n": 1}
     assert find_columns(record, {}) == {"question": "question", "response": "answer"}
+
+
+def test_an_instruction_and_an_output_are_a_pair_only_together() -> None:
+    assert found(["output"]) == found(["instruction"]) == {}
+    assert found(["instruction", "answer"]) == {"response": "answer"}
 
 
 def test_single_letters_mean_question_and_answer_only_together() -> None:

@@ -33,6 +33,20 @@ from functions.ingest.language import language_of
         ("el", "Πότε είναι ανοιχτό;"),
         ("he", "מתי פתוח?"),
         ("th", "เปิดเมื่อไหร่"),
+        ("da", "Hvad er åbningstiderne? Vi har åbent fra ni til fem."),
+        ("no", "Hva er åpningstidene? Hvorfor er det stengt etter fem?"),
+        ("bn", "কখন খোলা? আমরা নয়টা থেকে খোলা।"),
+        ("ka", "როდის ხართ ღია?"),
+        ("cs", "Kdy máte otevřeno? Máme otevřeno od devíti do pěti."),
+        ("sk", "Kedy máte otvorené? Otvorené máme, keď už je deväť."),
+        ("hr", "Kada radite? Radimo od devet, a što već nije zatvoreno."),
+        ("ro", "Când sunteți deschiși? Suntem deschiși de la nouă."),
+        ("hu", "Mikor vannak nyitva? Kilenctől ötig vagyunk nyitva, és nem tovább."),
+        ("fi", "Milloin olette auki? Olemme auki yhdeksästä viiteen."),
+        ("bg", "Кога работите? Работим от девет до пет и в събота е затворено."),
+        ("sr", "Када радите? Радимо од девет до пет, а суботом је затворено."),
+        ("mr", "वेळ काय आहे? आम्ही नऊ ते पाच उघडे असतो."),
+        ("ur", "اوقات کار کیا ہیں؟ ہم نو بجے سے پانچ بجے تک کھلے ہیں۔"),
         ("hi", "यह कब खुलता है?"),
     ],
 )
@@ -42,6 +56,14 @@ def test_the_language_is_found(language: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "?!", "12.5 %", "KX-200 B7", "Kidney stones", "a", "😀😀"])
 def test_what_says_too_little_has_none(text: str) -> None:
+    assert language_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Vi har det, og det er for barn.", "Horario de apertura: lunes a viernes", "Quan obriu?"],
+)
+def test_what_two_languages_could_say_or_none_that_is_known_has_none(text: str) -> None:
     assert language_of(text) is None
 
 

@@ -58,6 +58,15 @@ def test_the_language_is_the_records_own_then_the_texts_then_the_documents() -> 
 
 
 @pytest.mark.parametrize(
+    ("said", "language"),
+    [("de-AT", "de"), ("pt_BR", "pt"), ("zh-Hant-TW", "zh"), ("EN", "en"), ("Deutsch", "Deutsch"), ("tr", "tr")],
+)
+def test_a_language_is_kept_without_its_region(said: str, language: str) -> None:
+    assert metadata_of({**ASKED, "lang": said}).language == language
+    assert metadata_of({"question": "KX-200", "answer": "B7"}, metadata={"language": said}).language == language
+
+
+@pytest.mark.parametrize(
     ("fields", "names"),
     [
         ({"synonyms": ["Aneurysm, abdominal aortic", "AAA"]}, ["Aneurysm, abdominal aortic", "AAA"]),

@@ -12,25 +12,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from functions.ingest.pair_words import PAIR_WORDS
 from functions.ingest.parsing.blocks import Block
 
-# What marks a question, and what marks its answer. A single letter may mean anything: it needs a question mark, but for "Q".
-_MARKS = (
-    ("q question", "a answer ans"),  # English
-    ("soru s", "cevap yanıt c y"),  # Turkish
-    ("질문 문 q", "답변 답 a"),  # Korean
-    ("frage f", "antwort a"),  # German
-    ("question q", "réponse reponse r"),  # French
-    ("pregunta p", "respuesta r"),  # Spanish
-    ("pergunta p", "resposta r"),  # Portuguese
-    ("domanda d", "risposta r"),  # Italian
-    ("vraag v", "antwoord a"),  # Dutch
-    ("pytanie p", "odpowiedź o"),  # Polish
-    ("вопрос в", "ответ о"),  # Russian
-    ("質問 問 q", "回答 答 a"),  # Japanese
-    ("问题 问 問題 問", "回答 答案 答"),  # Chinese
-    ("سؤال س", "جواب ج"),  # Arabic
-)
 # Headings that say only that questions follow: no part of the questions below them.
 _TITLES = """
     faq; faqs; q&a; q & a; q and a; questions; frequently asked questions; common questions; questions and answers;
@@ -42,7 +26,7 @@ _TITLES = """
 QUESTION_LEVEL = 20  # below every heading of the document's own
 _MAX_QUESTION_CHARS = 300
 _MAX_QUESTION_PIECES = 3
-_SURE_LETTERS = ("q", "问", "問", "문")
+_SURE_LETTERS = ("q", "问", "問", "문")  # others may mean anything: they need a question mark
 _QUESTION_MARKS = ("?", "？", "؟")
 _BEGINS = r"(?:^|(?<=\n)|(?<=[.!?？。…;:|؟]\s))[ \t]*(?:[-*•]\s+|\d{1,3}[.)]\s+)?"
 _ENDS = r"\s?(?:\d{1,3}\s?[.):：]|[:：])\s*"
@@ -51,7 +35,7 @@ _NUMBER = re.compile(r"^\d{1,3}[.)]\s+")
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of a block. `asks` and `answers` are the rows of the table above that its mark belongs to."""
+    """A stretch of a block. `asks` and `answers` are the rows of `PAIR_WORDS` that its mark belongs to."""
 
     block: Block
     text: str
@@ -138,7 +122,7 @@ def _answer(piece: _Piece) -> _Piece:
 
 @lru_cache(maxsize=1)
 def _any_mark() -> re.Pattern[str]:
-    words = {word for row in _MARKS for side in row for word in side.split()}
+    words = {word for row in PAIR_WORDS for side in row for word in side}
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     return re.compile(f"{_BEGINS}(?P<mark>{'|'.join(map(re.escape, longest_first))}){_ENDS}", re.IGNORECASE)
 
@@ -152,7 +136,7 @@ def _titles() -> frozenset[str]:
 def _rows(mark: str) -> tuple[frozenset[int], frozenset[int]]:
     """The rows in which the mark is a question's, and those in which it is an answer's."""
     folded = _folded(mark)
-    sides = ([folded in row[side].split() for row in _MARKS] for side in (0, 1))
+    sides = ([folded in row[side] for row in PAIR_WORDS] for side in (0, 1))
     asks, answers = (frozenset(number for number, has in enumerate(side) if has) for side in sides)
     return asks, answers
 

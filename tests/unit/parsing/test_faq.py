@@ -46,6 +46,17 @@ TWO = {"How often should I oil the chain?": "Every 200 kilometres.", "And in the
         "P: {0}\nR: {1}\n\nP: {2}\nR: {3}\n",
         "Question : {0}\nRéponse : {1}\n\nQuestion : {2}\nRéponse : {3}\n",
         "问：{0}\n答：{1}\n问：{2}\n答：{3}",
+        "Fråga: {0}\nSvar: {1}\n\nFråga: {2}\nSvar: {3}\n",
+        "Spørgsmål: {0}\nSvar: {1}\n\nSpørgsmål: {2}\nSvar: {3}\n",
+        "Otázka: {0}\nOdpověď: {1}\n\nOtázka: {2}\nOdpověď: {3}\n",
+        "Питання: {0}\nВідповідь: {1}\n\nПитання: {2}\nВідповідь: {3}\n",
+        "Ερώτηση: {0}\nΑπάντηση: {1}\n\nΕρώτηση: {2}\nΑπάντηση: {3}\n",
+        "Câu hỏi: {0}\nTrả lời: {1}\n\nHỏi: {2}\nĐáp: {3}\n",
+        "Pertanyaan: {0}\nJawaban: {1}\n\nPertanyaan: {2}\nJawaban: {3}\n",
+        "คำถาม: {0}\nคำตอบ: {1}\n\nถาม: {2}\nตอบ: {3}\n",
+        "प्रश्न: {0}\nउत्तर: {1}\n\nप्रश्न: {2}\nउत्तर: {3}\n",
+        "السؤال: {0}\nالجواب: {1}\n\nسؤال: {2}\nجواب: {3}\n",
+        "پرسش: {0}\nپاسخ: {1}\n\nپرسش: {2}\nپاسخ: {3}\n",
     ],
 )
 @pytest.mark.parametrize("name", ["faq.txt", "faq.md"])
