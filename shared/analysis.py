@@ -115,12 +115,6 @@ def question_words(question: str) -> dict[tuple[tuple[str, ...], ...], str]:
     return found
 
 
-def language_of(text: str) -> str | None:
-    """The language by whose function words a text is known; None if it has none."""
-    folded = _fold(text)
-    return _language_of(folded, _words(folded))
-
-
 def telling_words(text: str) -> frozenset[str]:
     """Its words, as `words` has them, without the stop words of its language; empty if it has no others."""
     return frozenset(part for word in asked_words(text) for part in _parts(word.plain))
