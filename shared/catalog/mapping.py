@@ -253,6 +253,7 @@ def relation_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
             "target_qa_id": relation.target_qa_id,
             "type": relation.type,
             "confidence": relation.confidence,
+            "target_external_id": relation.target_external_id,
         }
         for staged in pairs
         for relation in staged.pair.relations
