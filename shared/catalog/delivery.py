@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from shared.catalog.graph import drop_from_graph
-from shared.catalog.references import link_again
 from shared.catalog.mapping import index_row_from, to_json
+from shared.catalog.references import link_again
 from shared.catalog.statistics import count_terms_if_grown
 from shared.domain import (
     Bot,

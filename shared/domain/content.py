@@ -148,6 +148,7 @@ class StagedPassage:
     text_hash: str
     lexemes: str  # its terms, as Postgres writes a tsvector
     term_count: int
+    related_nodes: tuple[Mapping[str, Any], ...] = ()  # what its row says of the pair's relations
 
 
 @dataclass(frozen=True, slots=True)

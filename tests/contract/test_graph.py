@@ -320,9 +320,7 @@ def related(world: World, document: str, external_id: str) -> set[tuple[str, str
     names = {s.document_id: s.object_key.partition("/")[2] for s in world.documents.documents(bot, after="", limit=100)}
     evidence = world.reading.hydrate(bot, [p.passage_id for p in first.values()], Filter())
     ids = {e.pair.qa_id: (names[e.document_id], e.pair.external_id or "") for e in evidence.values()}
-    return {
-        (*ids[e.target_qa_id], e.type, round(e.confidence, 3)) for e in found if e.source_qa_id == source
-    }
+    return {(*ids[e.target_qa_id], e.type, round(e.confidence, 3)) for e in found if e.source_qa_id == source}
 
 
 def qa_id_in(world: World, document: str, external_id: str) -> UUID:
@@ -335,7 +333,10 @@ def qa_id_in(world: World, document: str, external_id: str) -> UUID:
 def test_a_record_is_related_to_one_of_another_document_whichever_comes_first(
     world: World, order: tuple[str, str]
 ) -> None:
-    contents = {"a.jsonl": with_id("oil", {"id": "chain", "type": "part", "confidence": 0.4}), "b.jsonl": with_id("chain")}
+    contents = {
+        "a.jsonl": with_id("oil", {"id": "chain", "type": "part", "confidence": 0.4}),
+        "b.jsonl": with_id("chain"),
+    }
     for name in order:
         world.put(name, contents[name])
     assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "part", 0.4)}
@@ -446,3 +447,18 @@ def test_records_that_are_named_by_others_are_not_linked_again_for_what_changes_
     world.deliver(document_id)
     assert world.graph.link(world.refreshed(), limit=100) == 1
     assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "related", 1.0)}
+
+
+def test_a_row_carries_the_relations_that_were_known_when_it_was_written(world: World) -> None:
+    world.put("b.jsonl", with_ids("chain", "rim"))
+    world.put("c.jsonl", with_ids("rim", "spoke"))
+    world.put("a.jsonl", f"{with_id('oil', 'chain', 'rim', 'spoke', 'later', 'nobody')}\n{with_id('spoke')}")
+    world.put("d.jsonl", with_ids("later"))
+    bot, oil = world.refreshed(), qa_id_in(world, "a.jsonl", "oil")
+    (passage,) = world.graph.first_passages(bot, [oil])
+    row, _ = world.index.fetch(bot.collection, bot.bot_id, [passage.passage_id])[passage.passage_id]
+    own = {("a.jsonl", name, 1.0) for name in ("spoke", "later", "nobody")}
+    others = {("b.jsonl", "chain", 1.0), ("b.jsonl", "rim", 0.5), ("c.jsonl", "rim", 0.5)}
+    assert {(node["qa_id"], node["confidence"]) for node in row.related_nodes} == {
+        (str(qa_id_in(world, document, name)), confidence) for document, name, confidence in own | others
+    }

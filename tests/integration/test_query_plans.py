@@ -70,6 +70,7 @@ FRAGMENTS = {
     "in_force",
     "few_bear_it",
     "few_mention_it",
+    "live_bearers",
     "live_membership",
     "news",
     "other_collections",

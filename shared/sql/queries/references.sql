@@ -1,6 +1,31 @@
 -- Relations that name a record of another document by its id. What a record names is 'explicit', as it was staged; where it leads
 -- in other documents is a 'reference', derived, and found again whenever a pair that has the id comes or goes.
 
+-- name: live_bearers
+-- A fragment, put in place of {live_bearers}: live pairs that have the id of k, at most one more than may be led to.
+select q.qa_id, q.document_id
+from qa_pairs q
+join documents d on d.bot_id = :bot_id and d.document_id = q.document_id and d.corrects is null
+join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation and p.part = 0
+join membership m on m.bot_id = :bot_id and m.document_id = q.document_id and m.generation = d.live_generation
+    and m.passage_id = p.passage_id
+where q.bot_id = :bot_id and q.external_id = k.external_id
+limit cast(:pairs_per_id as integer) + 1
+
+-- name: pairs_of_others
+-- Where these ids lead in other documents now: those that no live pair of this document has.
+select n.external_id, n.qa_id
+from (
+    select k.external_id, near.qa_id, count(*) over same as pairs, bool_or(near.document_id = :document_id) over same as is_own
+    from unnest(cast(:external_ids as text[])) as k (external_id)
+    cross join lateral (
+        {live_bearers}
+    ) as near
+    window same as (partition by k.external_id)
+) as n
+where n.pairs <= cast(:pairs_per_id as integer) and not n.is_own
+order by n.external_id, n.qa_id;
+
 -- name: wanted_references
 -- A fragment, put in place of {wanted_references}: where the relations of these contents, and those that name one of these ids,
 -- lead. Their own document comes first. Several pairs that have an id share the confidence; too many lead nowhere.
@@ -20,15 +45,7 @@ asked as materialized (
     select k.external_id, near.qa_id, count(*) over (partition by k.external_id) as pairs
     from (select external_id from ids union select target_external_id from own) as k (external_id)
     cross join lateral (
-        select q.qa_id
-        from qa_pairs q
-        join documents d on d.bot_id = :bot_id and d.document_id = q.document_id and d.corrects is null
-        join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
-            and p.part = 0
-        join membership m on m.bot_id = :bot_id and m.document_id = q.document_id and m.generation = d.live_generation
-            and m.passage_id = p.passage_id
-        where q.bot_id = :bot_id and q.external_id = k.external_id
-        limit cast(:pairs_per_id as integer) + 1
+        {live_bearers}
     ) as near
 ), few as materialized (
     select external_id, qa_id, pairs from bearers where pairs <= cast(:pairs_per_id as integer)

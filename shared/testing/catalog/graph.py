@@ -24,7 +24,7 @@ from shared.domain import (
     edge_by_name,
 )
 from shared.names import MAX_PASSAGES, names_of, phrases
-from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, live_passages
+from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, bearers_of_ids, live_passages
 
 Content = tuple[UUID, int]  # a pair, and the generation that brought it
 
@@ -205,24 +205,15 @@ def _names(rows: BotRows, row: PassageRow) -> list[Name]:
 def _relations(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
     pairs = {_content(row): row.pair for row in rows.passages.values()}
     there, live = {qa_id for qa_id, _ in pairs}, {row.pair.qa_id for row in live_passages(rows)}
-    bearers = _bearers_of_ids(rows)
+    bearers = bearers_of_ids(rows)
     for content, pair in pairs.items():
         for relation in pair.relations:
-            others = bearers.get(relation.target_external_id or "", set())
+            others = set(bearers.get(relation.target_external_id or "", ()))
             is_followed = relation.target_qa_id not in live and content in rows.linked and len(others) <= PAIRS_PER_ID
             if relation.target_qa_id in there:
                 yield Edge(pair.qa_id, relation.target_qa_id, relation.type, relation.confidence), content
             for qa_id in others - {pair.qa_id} if is_followed else ():
                 yield Edge(pair.qa_id, qa_id, relation.type, relation.confidence / len(others)), content
-
-
-def _bearers_of_ids(rows: BotRows) -> dict[str, set[UUID]]:
-    """Which live pairs have which id of their own. A correction has that of what it corrects."""
-    found: dict[str, set[UUID]] = {}
-    for row in live_passages(rows):
-        if row.pair.external_id and rows.documents[row.document_id].corrects is None:
-            found.setdefault(row.pair.external_id, set()).add(row.pair.qa_id)
-    return found
 
 
 def _similar(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
