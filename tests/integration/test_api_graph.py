@@ -113,6 +113,18 @@ def test_a_corrected_pair_is_connected_as_it_answers_now(api: TestClient) -> Non
     assert {edge["source"] for edge in found["edges"] if edge["name"] == "Missolonghi"} >= {ada}
 
 
+@pytest.mark.parametrize("corrected", ["Ada Lovelace", "Analytical engine"])
+def test_a_corrected_pair_keeps_the_relations_of_its_record(api: TestClient, corrected: str) -> None:
+    ada, engine = pair(api, "Ada Lovelace"), pair(api, "Analytical engine")
+    corrected_id = {"Ada Lovelace": ada, "Analytical engine": engine}[corrected]
+    api.put(f"{LIBRARY}/pairs/{corrected_id}", json={"answer": "Nobody of note."}, params={"wait": True})
+    for qa_id, other in ((ada, "Analytical engine"), (engine, "Ada Lovelace")):
+        found = api.get(f"{LIBRARY}/pairs/{qa_id}/related").json()
+        assert other in names(found)
+        told = {(edge["source"], edge["target"]) for edge in found["edges"] if edge["type"] == "related"}
+        assert told == {(ada, engine)}
+
+
 @pytest.mark.parametrize(
     "body",
     [

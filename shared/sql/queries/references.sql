@@ -62,8 +62,8 @@ asked as materialized (
     join few on few.external_id = n.target_external_id and few.qa_id <> n.source_qa_id
     where not exists (
         select from passages p
-        join documents d on d.bot_id = :bot_id and d.document_id = n.document_id
-        join membership m on m.bot_id = :bot_id and m.document_id = n.document_id and m.generation = d.live_generation
+        join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+        join membership m on m.bot_id = :bot_id and m.document_id = p.document_id and m.generation = d.live_generation
             and m.passage_id = p.passage_id
         where p.bot_id = :bot_id and p.qa_id = n.target_qa_id and p.part = 0
     )
