@@ -244,7 +244,9 @@ from unnest(cast(:qa_ids as uuid[])) as a (qa_id)
 cross join lateral (
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r
      where r.bot_id = :bot_id and r.source_qa_id = a.qa_id and (:similar or r.origin <> 'similarity')
-       and exists (select from qa_pairs q where q.bot_id = :bot_id and q.qa_id = r.target_qa_id)
+       and (
+           select q.qa_id from qa_pairs q where q.bot_id = :bot_id and q.qa_id = r.target_qa_id limit 1
+       ) is not null
      limit :pairs_per_name)
     union all
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r

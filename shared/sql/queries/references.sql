@@ -28,7 +28,8 @@ order by n.external_id, n.qa_id;
 
 -- name: wanted_references
 -- A fragment, put in place of {wanted_references}: where the relations of these contents, and those that name one of these ids,
--- lead. Their own document comes first. Several pairs that have an id share the confidence; too many lead nowhere.
+-- lead. Their own document comes first. Several pairs that have an id share the confidence; too many lead nowhere. Each is looked
+-- for by itself: as a join, each would be compared with every passage of a bot that was taken for small.
 asked as materialized (
     select r.qa_id, r.since_generation
     from unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)
@@ -60,13 +61,15 @@ asked as materialized (
            cast(n.confidence / few.pairs as real) as confidence, n.target_external_id
     from naming n
     join few on few.external_id = n.target_external_id and few.qa_id <> n.source_qa_id
-    where not exists (
-        select from passages p
+    where (
+        select p.qa_id
+        from passages p
         join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
         join membership m on m.bot_id = :bot_id and m.document_id = p.document_id and m.generation = d.live_generation
             and m.passage_id = p.passage_id
         where p.bot_id = :bot_id and p.qa_id = n.target_qa_id and p.part = 0
-    )
+        limit 1
+    ) is null
 )
 
 -- name: drop_references
@@ -109,18 +112,17 @@ order by e.target_external_id
 limit 1;
 
 -- name: link_again
--- Pairs whose ids relations name and that come with this generation, or go with the former. What is new waits already.
+-- Pairs whose ids relations name and that come with this generation, or go with the former: that only one of the two has. What
+-- is new waits already.
 insert into unlinked (bot_id, qa_id, since_generation, document_id)
-select :bot_id, p.qa_id, p.since_generation, :document_id
-from membership m
-join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id and p.part = 0
-join qa_pairs q on q.bot_id = :bot_id and q.qa_id = p.qa_id and q.since_generation = p.since_generation
-where m.bot_id = :bot_id and m.document_id = :document_id and m.generation in (:generation, cast(:former as integer))
+select :bot_id, held.qa_id, held.since_generation, :document_id
+from (
+    select p.qa_id, p.since_generation, count(*) over (partition by p.qa_id) as generations
+    from membership m
+    join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id and p.part = 0
+    where m.bot_id = :bot_id and m.document_id = :document_id and m.generation in (:generation, cast(:former as integer))
+) as held
+join qa_pairs q on q.bot_id = :bot_id and q.qa_id = held.qa_id and q.since_generation = held.since_generation
+where held.generations = 1
   and exists (select from relations e where e.bot_id = :bot_id and e.target_external_id = q.external_id)
-  and not exists (
-      select from passages o
-      join membership om on om.bot_id = :bot_id and om.document_id = :document_id and om.passage_id = o.passage_id
-          and om.generation in (:generation, cast(:former as integer)) and om.generation <> m.generation
-      where o.bot_id = :bot_id and o.qa_id = p.qa_id and o.part = 0
-  )
 on conflict do nothing;
