@@ -79,9 +79,9 @@ WRONG = {
         select e.source_qa_id from relations e where e.bot_id = :bot_id and not exists (
             select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.source_qa_id
             and q.since_generation = e.since_generation)""",
-    "a relation of similarity leads to nothing": """
+    "a relation that was found leads to nothing": """
         select e.source_qa_id, e.target_qa_id from relations e
-        where e.bot_id = :bot_id and e.origin = 'similarity' and not exists (
+        where e.bot_id = :bot_id and e.origin <> 'explicit' and not exists (
             select from qa_pairs q where q.bot_id = e.bot_id and q.qa_id = e.target_qa_id)""",
     "two documents ask the same, and no relation says so": f"""
         with asked as (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,7 @@ FIELD_BYTES = {
 }
 METADATA_BYTES = 32_768
 RELATED_NODES = 64
+NO_OTHERS: Mapping[str, Sequence[UUID]] = MappingProxyType({})
 NO_DATE = -(2**62)  # no filter on dates reaches it
 LAST_SECOND = 2**61
 
@@ -64,10 +67,17 @@ def make_row(
     )
 
 
-def related_nodes_of(relations: Iterable[Relation]) -> list[dict[str, Any]]:
-    """The relations of a pair as the hint that its rows carry."""
-    nodes = [{"qa_id": str(r.target_qa_id), "type": r.type, "confidence": r.confidence} for r in relations]
-    return nodes[:RELATED_NODES]
+def related_nodes_of(
+    relations: Iterable[Relation], others: Mapping[str, Sequence[UUID]] = NO_OTHERS
+) -> tuple[dict[str, Any], ...]:
+    """The relations of a pair as the hint that its rows carry. `others`: which pairs of other documents have which id."""
+    nodes = (
+        {"qa_id": str(target), "type": r.type, "confidence": r.confidence / len(targets)}
+        for r in relations
+        for targets in [others.get(r.target_external_id or "") or (r.target_qa_id,)]
+        for target in targets
+    )
+    return tuple(islice(nodes, RELATED_NODES))
 
 
 def text_hash_of(question: str, text: str) -> str:

@@ -144,7 +144,7 @@ class PairMaker:
         )
 
     def _relations(self, related: Any) -> Iterator[Relation]:
-        """`related` names records of the same document by their ids: a list, or text with commas, or objects."""
+        """`related` names records of the bot by their ids: a list, or text with commas, or objects."""
         items = re.split(r"[,;]", related) if isinstance(related, str) else related
         for item in items if isinstance(items, list | tuple) else [items]:
             described = item if isinstance(item, Mapping) else {"id": item}
@@ -153,6 +153,7 @@ class PairMaker:
                     target_qa_id=qa_id_of(self.document_id, f"id:{target}"),
                     type=clip(plain_text(described.get("type")), INDEXED_BYTES) or "related",
                     confidence=_confidence(described.get("confidence")),
+                    target_external_id=clip(target, INDEXED_BYTES),
                 )
 
 

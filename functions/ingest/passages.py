@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from uuid import UUID, uuid4
 
 from shared.aliases import with_aliases
 from shared.analysis import terms_of_passage
 from shared.domain import Bot, Pair, Passage, StagedPair, StagedPassage
 from shared.ports import Embedder
-from shared.rows import make_row, related_nodes_of, text_hash_of
+from shared.rows import NO_OTHERS, make_row, related_nodes_of, text_hash_of
 from shared.sentences import sentence_ends
 
 
@@ -26,9 +26,14 @@ MAX_PASSAGE_CHARACTERS = 6_000  # tokens of garbage can be very long, and a row 
 QUESTION_SHARE = 4  # a question takes at most this part of the window
 
 
-def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
-    """The pair with freshly minted passages and what their markers record."""
-    related_nodes = related_nodes_of(pair.relations)
+def stage_pair(
+    bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder, others: Mapping[str, Sequence[UUID]] = NO_OTHERS
+) -> StagedPair:
+    """The pair with freshly minted passages and what their markers record.
+
+    `others` are the pairs of other documents that have the ids which its relations name.
+    """
+    related_nodes = related_nodes_of(pair.relations, others)
     asked = with_aliases(pair.question, pair.metadata.extra)  # bounded: Postgres takes a megabyte of lexemes at most
     staged = []
     for part, text in enumerate(cut(pair.question, pair.response, embedder)):
@@ -42,7 +47,8 @@ def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> S
             related_nodes=related_nodes,
         )
         text_hash = text_hash_of(pair.question, text)
-        staged.append(StagedPassage(passage, row.row_hash, text_hash, *terms_of_passage(asked, text)))
+        terms = terms_of_passage(asked, text)
+        staged.append(StagedPassage(passage, row.row_hash, text_hash, *terms, related_nodes=related_nodes))
     return StagedPair(pair, tuple(staged))
 
 

@@ -199,11 +199,14 @@ class Ingest:
     ) -> int:
         unchanged = self.documents.unchanged_pairs(observation, {pair.qa_id: pair.content_hash for pair in part})
         changed = [pair for pair in part if pair.qa_id not in unchanged]
+        named = {relation.target_external_id or "" for pair in changed for relation in pair.relations}
+        elsewhere = sorted(named - {"", *(pair.external_id for pair in part)})
+        others = self.documents.pairs_of_others(observation, elsewhere)
         return self.documents.stage(
             observation,
             accepted,
             generation=generation,
-            pairs=[stage_pair(observation.bot, observation.document_id, pair, embedder) for pair in changed],
+            pairs=[stage_pair(observation.bot, observation.document_id, pair, embedder, others) for pair in changed],
             unchanged=unchanged,
             sealed_pairs=sealed_pairs,
             lease_seconds=LOOK_LEASE_SECONDS,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from functions.query.graph import Walk, Walker
 from functions.query.retrieval import WALKED_FROM, Retrieval
-from shared.domain import Bearer, Bot, Edge, Evidence, Filter, FirstPassage, GraphLimits
+from shared.domain import SIMILAR, Bearer, Bot, Edge, Evidence, Filter, FirstPassage, GraphLimits
 from shared.errors import NotFoundError
 from shared.ports import GraphCatalog, ReadingCatalog
 
@@ -105,16 +105,17 @@ def _nodes(shown: Mapping[UUID, Evidence], scores: Mapping[UUID, float]) -> list
 
 
 def _edges(edges: Sequence[Edge], shown: Mapping[UUID, Evidence]) -> list[Edge]:
-    """Those between pairs that are shown, by the ids under which they are."""
-    told = (
-        replace(
-            edge,
-            source_qa_id=shown[edge.source_qa_id].pair.qa_id,
-            target_qa_id=shown[edge.target_qa_id].pair.qa_id,
-        )
-        for edge in edges
-        if edge.source_qa_id in shown and edge.target_qa_id in shown
-    )
+    """Those between pairs that are shown, by the ids under which they are.
+
+    A correction has words of its own, and thus names and what is similar; what the record names as related still is.
+    """
+    words_of = {own_qa_id: evidence.pair.qa_id for own_qa_id, evidence in shown.items()}
+    record_of = words_of | {qa_id: qa_id for qa_id in words_of.values()}
+    told = []
+    for edge in edges:
+        ids = record_of if edge.name is None and edge.type != SIMILAR else words_of
+        if edge.source_qa_id in ids and edge.target_qa_id in ids:
+            told.append(replace(edge, source_qa_id=ids[edge.source_qa_id], target_qa_id=ids[edge.target_qa_id]))
     return sorted(set(told), key=lambda e: (-e.confidence, e.type, e.source_qa_id, e.target_qa_id, e.name or ""))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from shared.catalog.graph import drop_from_graph
 from shared.catalog.mapping import index_row_from, to_json
+from shared.catalog.references import link_again
 from shared.catalog.statistics import count_terms_if_grown
 from shared.domain import (
     Bot,
@@ -241,6 +242,7 @@ class PostgresDelivery:
             tx.execute("make_live", **key, generation=generation)
             tx.execute("bury_old_kept", **key, kept=bot.settings.kept_generations)
             tx.execute("flip_document", **key, generation=generation)
+            link_again(tx, document, generation)
             return True
 
         flipped = self._client.transact(work, timeout_seconds=LONG_TIMEOUT_SECONDS)
@@ -398,7 +400,7 @@ def _drop_passages(tx: Transaction, bot: Bot, passage_ids: Sequence[UUID]) -> No
     tx.execute("drop_sources", bot_id=bot.bot_id, passage_ids=[row["passage_id"] for row in dropped])
     gone = tx.rows("drop_pairs_without_passages", bot_id=bot.bot_id, **_pair_keys(dropped))
     if gone:
-        drop_from_graph(tx, bot, _pair_keys(gone))
+        drop_from_graph(tx, bot, gone)
 
 
 def _pair_keys(rows: Sequence[Row]) -> dict[str, Any]:

@@ -17,7 +17,17 @@ from shared.catalog.mapping import (
     to_json,
 )
 from shared.catalog.statistics import refresh_statistics
-from shared.domain import Accepted, Bot, DocumentStatus, ObjectVersion, Observation, OwnPair, SeenObject, StagedPair
+from shared.domain import (
+    PAIRS_PER_ID,
+    Accepted,
+    Bot,
+    DocumentStatus,
+    ObjectVersion,
+    Observation,
+    OwnPair,
+    SeenObject,
+    StagedPair,
+)
 from shared.errors import LeasedError, LockstepError, NotFoundError, SupersededError
 
 if TYPE_CHECKING:
@@ -145,6 +155,15 @@ class PostgresDocuments:
         return self._client.transact(work, timeout_seconds=STAGE_TIMEOUT_SECONDS)
 
     # Telling
+
+    def pairs_of_others(self, observation: Observation, external_ids: Sequence[str]) -> dict[str, list[UUID]]:
+        if not external_ids:
+            return {}
+        key = {**_key(observation), "external_ids": list(external_ids), "pairs_per_id": PAIRS_PER_ID}
+        found: dict[str, list[UUID]] = {}
+        for row in self._client.transact(lambda tx: tx.rows("pairs_of_others", **key), read_only=True):
+            found.setdefault(row["external_id"], []).append(row["qa_id"])
+        return found
 
     def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:
         row = self._client.transact(lambda tx: tx.row("own_pair", bot_id=bot.bot_id, qa_id=qa_id), read_only=True)

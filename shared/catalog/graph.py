@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.analysis import phrase_query, words
 from shared.catalog.mapping import to_json
+from shared.catalog.references import follow_references
 from shared.catalog.statistics import refresh_statistics
 from shared.domain import (
     SIMILAR,
@@ -138,8 +139,9 @@ class PostgresGraph:
         )
 
 
-def drop_from_graph(tx: Transaction, bot: Bot, contents: Mapping[str, Any]) -> None:
+def drop_from_graph(tx: Transaction, bot: Bot, gone: Sequence[Row]) -> None:
     """Take contents of pairs that are gone out of the graph, and with a name that nobody bears any more its mentions."""
+    contents = _contents(gone)
     tx.rows("lock_graph", bot_id=bot.bot_id)
     tx.execute("drop_uncompared", bot_id=bot.bot_id, **contents)
     tx.execute("drop_relations_of_pairs", bot_id=bot.bot_id, **contents)
@@ -149,6 +151,7 @@ def drop_from_graph(tx: Transaction, bot: Bot, contents: Mapping[str, Any]) -> N
     tx.execute("drop_unlinked", bot_id=bot.bot_id, **contents)
     if name_keys := sorted({row["name_key"] for row in dropped}):
         tx.execute("drop_mentions_of_nothing", bot_id=bot.bot_id, name_keys=name_keys)
+    follow_references(tx, bot, _contents(()), gone)
 
 
 def _keys(contents: Iterable[Uncompared]) -> dict[str, Any]:
@@ -176,9 +179,13 @@ def _link(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> None:
     new = {name["name_key"]: name["name"] for name in names if name["name_key"] not in known}
     for some in _batches(list(new.items())):
         tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(list(_older_mentions(tx, bot, some))))
-    linked = {"qa_ids": [r["qa_id"] for r in contents], "generations": [r["since_generation"] for r in contents]}
-    tx.execute("drop_unlinked", bot_id=bot.bot_id, **linked)
+    follow_references(tx, bot, _contents(contents), contents)
+    tx.execute("drop_unlinked", bot_id=bot.bot_id, **_contents(contents))
     refresh_statistics(tx, bot.bot_id)
+
+
+def _contents(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"qa_ids": [row["qa_id"] for row in rows], "generations": [row["since_generation"] for row in rows]}
 
 
 def _content(row: Row) -> dict[str, Any]:

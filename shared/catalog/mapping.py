@@ -28,7 +28,7 @@ from shared.domain import (
     alternatives,
 )
 from shared.postgres import Row
-from shared.rows import make_row, related_nodes_of
+from shared.rows import make_row
 
 _METADATA_COLUMNS = (
     "category",
@@ -221,7 +221,7 @@ def passage_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
             "text": staged.passage.text,
             "text_hash": staged.text_hash,
             "row_hash": staged.row_hash,
-            "related_nodes": related_nodes_of(pair.pair.relations),
+            "related_nodes": staged.related_nodes,
             "lexemes": staged.lexemes,
             "term_count": staged.term_count,
             "analysis": ANALYSIS_VERSION,
@@ -253,6 +253,7 @@ def relation_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
             "target_qa_id": relation.target_qa_id,
             "type": relation.type,
             "confidence": relation.confidence,
+            "target_external_id": relation.target_external_id,
         }
         for staged in pairs
         for relation in staged.pair.relations

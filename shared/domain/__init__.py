@@ -23,6 +23,7 @@ from shared.domain.deletes import Buried, Deletion, LivePair
 from shared.domain.filters import LABELS, Fields, Filter, admits, alternatives, share_met
 from shared.domain.graph import (
     CONFIDENCES,
+    PAIRS_PER_ID,
     SIMILAR,
     SIMILAR_PER_PAIR,
     Bearer,
@@ -47,6 +48,7 @@ __all__ = [
     "CONFIDENCES",
     "KEY_SPACE",
     "LABELS",
+    "PAIRS_PER_ID",
     "SIMILAR",
     "SIMILAR_PER_PAIR",
     "VECTOR_FIELDS",

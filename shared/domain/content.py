@@ -40,11 +40,12 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A typed edge from one pair to another."""
+    """A typed edge from one pair to another: to that of its own document, else to those that have the id in others."""
 
     target_qa_id: UUID
     type: str
     confidence: float
+    target_external_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class StagedPassage:
     text_hash: str
     lexemes: str  # its terms, as Postgres writes a tsvector
     term_count: int
+    related_nodes: tuple[Mapping[str, Any], ...] = ()  # what its row says of the pair's relations
 
 
 @dataclass(frozen=True, slots=True)

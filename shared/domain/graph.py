@@ -10,6 +10,7 @@ from uuid import UUID
 CONFIDENCES: Mapping[str, float] = {"focus": 1.0, "alias": 0.9, "heading": 0.6, "document": 0.5}
 SIMILAR = "similar"  # the type of a relation that was found by comparing questions
 SIMILAR_PER_PAIR = 5  # that one pair is related to so; others may be related to it
+PAIRS_PER_ID = 5  # of other documents; an id that more of them have leads nowhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ class DocumentCatalog(Protocol):
         """
         ...
 
+    def pairs_of_others(self, observation: Observation, external_ids: Sequence[str]) -> dict[str, list[UUID]]:
+        """Which live pairs of other documents have those ids: of ids that the document itself has none, and only few have."""
+        ...
+
     def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:
         """The pair as its own document has it live, whether a correction replaces it or not."""
         ...

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain import Bearer, Edge, GraphLimits, Neighbourhood
+from functions.ingest.pipeline import Ingest
+from shared.domain import PAIRS_PER_ID, Bearer, Edge, Filter, GraphLimits, Neighbourhood, qa_id_of
 from shared.linking import PAIRS_AT_ONCE
 from shared.names import key_of, phrases
 from tests.worlds import World
@@ -142,6 +143,8 @@ def test_only_what_changed_is_linked_again(library: World) -> None:
     assert library.graph.link(bot, limit=100) == 0
     library.objects.put(library.key("people.jsonl"), records().replace("A town", "A small town").encode())
     document_id = library.look("people.jsonl")
+    assert library.graph.link(bot, limit=100) == 0  # it has not gone live yet
+    library.deliver(document_id) if document_id else None
     assert library.graph.link(bot, limit=100, document_ids=[uuid4()]) == 0
     assert library.graph.link(bot, limit=100, document_ids=[document_id] if document_id else []) == 1
 
@@ -293,3 +296,169 @@ def test_an_edge_knows_the_name_and_how_sure_it_is(library: World) -> None:
     contents = {p.own_qa_id: p.since_generation for p in library.graph.first_passages(bot, [ada, byron])}
     found = library.graph.edges_between(bot, contents, {"lord byron"}, LIMITS)
     assert found == [Edge(ada, byron, "mentions", 0.9, "Lord Byron")]
+
+
+# Relations that name a record of another document by its id
+
+
+def with_id(external_id: str, *related: Any, **more: Any) -> str:
+    asked = {"id": external_id, "question": f"What is {external_id}?", "answer": f"It is {external_id}."}
+    return json.dumps(asked | ({"related": related} if related else {}) | more)
+
+
+def with_ids(*external_ids: str) -> str:
+    return "\n".join(with_id(external_id) for external_id in external_ids)
+
+
+def related(world: World, document: str, external_id: str) -> set[tuple[str, str, str, float]]:
+    """Where the relations of that record lead among what is live: the target's document and id, type, confidence."""
+    bot = world.refreshed()
+    source = qa_id_in(world, document, external_id)
+    ends = {e.target_qa_id for e in world.graph.look_around(bot, [source], (), LIMITS).relations} | {source}
+    first = {p.own_qa_id: p for p in world.graph.first_passages(bot, ends)}
+    found = world.graph.edges_between(bot, {q: p.since_generation for q, p in first.items()}, (), LIMITS)
+    names = {s.document_id: s.object_key.partition("/")[2] for s in world.documents.documents(bot, after="", limit=100)}
+    evidence = world.reading.hydrate(bot, [p.passage_id for p in first.values()], Filter())
+    ids = {e.pair.qa_id: (names[e.document_id], e.pair.external_id or "") for e in evidence.values()}
+    return {(*ids[e.target_qa_id], e.type, round(e.confidence, 3)) for e in found if e.source_qa_id == source}
+
+
+def qa_id_in(world: World, document: str, external_id: str) -> UUID:
+    status = world.status(document)
+    assert status
+    return qa_id_of(status.document_id, f"id:{external_id}")
+
+
+@pytest.mark.parametrize("order", [("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl")])
+def test_a_record_is_related_to_one_of_another_document_whichever_comes_first(
+    world: World, order: tuple[str, str]
+) -> None:
+    contents = {
+        "a.jsonl": with_id("oil", {"id": "chain", "type": "part", "confidence": 0.4}),
+        "b.jsonl": with_id("chain"),
+    }
+    for name in order:
+        world.put(name, contents[name])
+    assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "part", 0.4)}
+    chain, oil = qa_id_in(world, "b.jsonl", "chain"), qa_id_in(world, "a.jsonl", "oil")
+    found = world.graph.look_around(world.refreshed(), [chain], (), LIMITS).relations
+    assert {(e.source_qa_id, e.target_qa_id) for e in found} == {(oil, chain)}
+
+
+@pytest.mark.parametrize("order", [("a.jsonl", "b.jsonl"), ("b.jsonl", "a.jsonl")])
+def test_a_record_of_the_same_document_comes_first(world: World, order: tuple[str, str]) -> None:
+    contents = {"a.jsonl": f"{with_id('oil', 'chain')}\n{with_id('chain')}", "b.jsonl": with_id("chain")}
+    for name in order:
+        world.put(name, contents[name])
+    assert related(world, "a.jsonl", "oil") == {("a.jsonl", "chain", "related", 1.0)}
+
+
+def test_several_records_that_have_an_id_share_the_confidence_and_too_many_lead_nowhere(world: World) -> None:
+    world.put("a.jsonl", with_id("oil", "1"))
+    for number in range(PAIRS_PER_ID):
+        world.put(f"{number}.jsonl", with_id("1"))
+        share = round(1 / (number + 1), 3)
+        expected = {(f"{n}.jsonl", "1", "related", share) for n in range(number + 1)}
+        assert related(world, "a.jsonl", "oil") == expected
+    world.put("more.jsonl", with_id("1"))
+    assert related(world, "a.jsonl", "oil") == set()
+    world.remove("more.jsonl")
+    world.sync()
+    assert len(related(world, "a.jsonl", "oil")) == PAIRS_PER_ID
+
+
+def test_a_relation_follows_a_record_that_goes_moves_and_comes_back(world: World) -> None:
+    world.put("a.jsonl", f"{with_id('oil', 'chain')}\n{with_id('chain')}")
+    world.put("b.jsonl", with_ids("chain", "other"))
+    here, there = {("a.jsonl", "chain", "related", 1.0)}, {("b.jsonl", "chain", "related", 1.0)}
+    assert related(world, "a.jsonl", "oil") == here
+    world.put("a.jsonl", with_id("oil", "chain"))  # the pair that went is kept, and does not answer
+    assert related(world, "a.jsonl", "oil") == there
+    world.put("b.jsonl", with_ids("other"))
+    assert related(world, "a.jsonl", "oil") == set()
+    world.put("c.jsonl", with_ids("chain"))
+    assert related(world, "a.jsonl", "oil") == {("c.jsonl", "chain", "related", 1.0)}
+    world.remove("c.jsonl")
+    assert related(world, "a.jsonl", "oil") == set()
+    world.sync()
+    for content in (with_ids("one"), with_ids("two"), with_ids("chain", "two")):  # what went is not kept any more
+        world.put("b.jsonl", content)
+    assert related(world, "a.jsonl", "oil") == there
+    world.put("a.jsonl", f"{with_id('oil', 'chain')}\n{with_id('chain')}")
+    assert related(world, "a.jsonl", "oil") == here
+
+
+def test_a_relation_is_there_after_a_roll_back_and_gone_with_what_named_it(world: World) -> None:
+    world.put("b.jsonl", with_ids("chain", "other"))
+    world.put("b.jsonl", with_ids("other"))
+    world.put("a.jsonl", with_id("oil", "chain"))
+    assert related(world, "a.jsonl", "oil") == set()
+    status = world.status("b.jsonl")
+    assert status
+    world.amendments.roll_back(world.refreshed(), status.document_id, None)
+    world.deliver(status.document_id)
+    world.link()
+    assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "related", 1.0)}
+    world.put("a.jsonl", with_id("oil", "other"))
+    assert related(world, "a.jsonl", "oil") == {("b.jsonl", "other", "related", 1.0)}
+    chain = qa_id_in(world, "b.jsonl", "chain")
+    world.remove("a.jsonl")
+    world.sync()
+    assert world.graph.look_around(world.refreshed(), [chain], (), LIMITS).relations == set()
+
+
+def test_a_record_that_is_deleted_by_itself_leaves_the_relation_to_another_that_has_its_id(world: World) -> None:
+    world.put("a.jsonl", f"{with_id('oil', 'chain')}\n{with_id('chain')}\n{with_id('rim')}")
+    world.put("b.jsonl", with_ids("chain", "other"))
+    bot = world.refreshed()
+    world.ledger().delete_pair(bot, world.deletions.live_pair(bot, qa_id_in(world, "a.jsonl", "chain")))
+    world.sync()
+    assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "related", 1.0)}
+
+
+def test_a_correction_does_not_bear_the_id_of_what_it_corrects(world: World) -> None:
+    world.put("b.jsonl", with_id("chain"))
+    chain = qa_id_in(world, "b.jsonl", "chain")
+    world.put(f".corrections/{chain}.json", json.dumps({"answer": "Something else."}))
+    world.put("a.jsonl", with_id("oil", "chain"))
+    found = world.graph.look_around(world.refreshed(), [chain], (), LIMITS).relations
+    oil = qa_id_in(world, "a.jsonl", "oil")
+    assert [(e.source_qa_id, e.target_qa_id, e.confidence) for e in found] == [(oil, chain, 1.0)]
+
+
+def test_no_relation_leads_into_another_bot(world: World) -> None:
+    other = world.register("other")
+    world.put("a.jsonl", with_id("oil", "chain"))
+    world.objects.put("other/b.jsonl", with_id("chain").encode())
+    ingest = Ingest(world.documents, world.objects, world.embedders(), max_object_bytes=1_000, ledger=world.ledger())
+    document_id = ingest.look_at(other, "other/b.jsonl")
+    assert document_id
+    world.carrier().run(other, [document_id])
+    assert world.graph.link(other, limit=10) == 1
+    assert related(world, "a.jsonl", "oil") == set()
+
+
+def test_records_that_are_named_by_others_are_not_linked_again_for_what_changes_beside_them(world: World) -> None:
+    world.put("a.jsonl", with_id("oil", "chain"))
+    world.put("b.jsonl", with_ids("chain", "other", "third"))
+    world.objects.put(world.key("b.jsonl"), with_ids("chain", "other").replace("It is other", "It was other").encode())
+    document_id = world.look("b.jsonl")
+    assert document_id
+    world.deliver(document_id)
+    assert world.graph.link(world.refreshed(), limit=100) == 1
+    assert related(world, "a.jsonl", "oil") == {("b.jsonl", "chain", "related", 1.0)}
+
+
+def test_a_row_carries_the_relations_that_were_known_when_it_was_written(world: World) -> None:
+    world.put("b.jsonl", with_ids("chain", "rim"))
+    world.put("c.jsonl", with_ids("rim", "spoke"))
+    world.put("a.jsonl", f"{with_id('oil', 'chain', 'rim', 'spoke', 'later', 'nobody')}\n{with_id('spoke')}")
+    world.put("d.jsonl", with_ids("later"))
+    bot, oil = world.refreshed(), qa_id_in(world, "a.jsonl", "oil")
+    (passage,) = world.graph.first_passages(bot, [oil])
+    row, _ = world.index.fetch(bot.collection, bot.bot_id, [passage.passage_id])[passage.passage_id]
+    own = {("a.jsonl", name, 1.0) for name in ("spoke", "later", "nobody")}
+    others = {("b.jsonl", "chain", 1.0), ("b.jsonl", "rim", 0.5), ("c.jsonl", "rim", 0.5)}
+    assert {(node["qa_id"], node["confidence"]) for node in row.related_nodes} == {
+        (str(qa_id_in(world, document, name)), confidence) for document, name, confidence in own | others
+    }

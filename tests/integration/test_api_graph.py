@@ -73,6 +73,20 @@ def test_pairs_whose_questions_are_alike_are_connected(api: TestClient, world: W
     assert all(0.95 <= edge["confidence"] <= 1 for edge in alike)
 
 
+def test_a_record_of_another_document_is_connected_by_its_id(api: TestClient) -> None:
+    notes = json.dumps(
+        {"id": "notes", "title": "Notes", "text": "On a machine.", "related": [{"id": "engine", "type": "on"}]}
+    )
+    api.put(f"{LIBRARY}/documents", params={"name": "notes.jsonl", "wait": True}, content=notes)
+    note, engine = pair(api, "Notes"), pair(api, "Analytical engine")
+    found = api.get(f"{LIBRARY}/pairs/{note}/related").json()
+    assert [(edge["source"], edge["target"], edge["type"]) for edge in found["edges"]] == [(note, engine, "on")]
+    assert set(names(api.get(f"{LIBRARY}/pairs/{engine}/related").json())) == {"Ada Lovelace", "Notes"}
+    kept = "\n".join(line for line in RECORDS.splitlines() if '"id": "engine"' not in line)
+    api.put(f"{LIBRARY}/documents", params={"name": "people.jsonl", "wait": True}, content=kept)
+    assert api.get(f"{LIBRARY}/pairs/{note}/related").json() == {"nodes": [], "edges": []}
+
+
 def test_a_walk_starts_from_a_question_or_from_pairs(api: TestClient) -> None:
     asked = api.post(f"{LIBRARY}/graph/walk", json={"question": "Where did the father of Ada Lovelace die?"}).json()
     assert {"Ada Lovelace", "Lord Byron", "Missolonghi"} <= set(names(asked))
@@ -97,6 +111,18 @@ def test_a_corrected_pair_is_connected_as_it_answers_now(api: TestClient) -> Non
     found = api.get(f"{LIBRARY}/pairs/{ada}/related").json()
     assert "Missolonghi" in names(found)
     assert {edge["source"] for edge in found["edges"] if edge["name"] == "Missolonghi"} >= {ada}
+
+
+@pytest.mark.parametrize("corrected", ["Ada Lovelace", "Analytical engine"])
+def test_a_corrected_pair_keeps_the_relations_of_its_record(api: TestClient, corrected: str) -> None:
+    ada, engine = pair(api, "Ada Lovelace"), pair(api, "Analytical engine")
+    corrected_id = {"Ada Lovelace": ada, "Analytical engine": engine}[corrected]
+    api.put(f"{LIBRARY}/pairs/{corrected_id}", json={"answer": "Nobody of note."}, params={"wait": True})
+    for qa_id, other in ((ada, "Analytical engine"), (engine, "Ada Lovelace")):
+        found = api.get(f"{LIBRARY}/pairs/{qa_id}/related").json()
+        assert other in names(found)
+        told = {(edge["source"], edge["target"]) for edge in found["edges"] if edge["type"] == "related"}
+        assert told == {(ada, engine)}
 
 
 @pytest.mark.parametrize(

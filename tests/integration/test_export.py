@@ -119,6 +119,16 @@ def test_everything_that_is_live_is_there(exporter: Exporter) -> None:
     assert (log["question"], log["score"], log["answer"]) == ("=cmd", -0.5, '+an "answer"\nwith lines')
 
 
+def test_relations_lead_to_what_is_live_in_whichever_document(exporter: Exporter) -> None:
+    named = {"id": "more", "question": "What else?", "answer": "Nothing.", "related": ["7", "nobody"]}
+    exporter.world.put("more.jsonl", json.dumps(named))
+    folder, exported = exporter.write()
+    by_id = {pair["qa_id"]: pair["external_id"] for pair in lines(folder / "pairs.jsonl")}
+    of_more = [it for it in lines(folder / "relations.jsonl") if by_id[it["source_qa_id"]] == "more"]
+    assert [(by_id[it["target_qa_id"]], it["origin"]) for it in of_more] == [("7", "reference")]
+    assert exported.records["relations"] == 20
+
+
 def test_a_pair_of_many_parts_is_told_once_and_each_part_has_its_source(exporter: Exporter) -> None:
     folder, exported = exporter.write(batch_size=1)
     guide = [source for source in lines(folder / "sources.jsonl") if source["name"] == "guide.md"]

@@ -98,6 +98,31 @@ def test_pairs_that_were_there_before_the_graph_wait_to_be_linked(
     assert empty.transact(lambda tx: tx.rows("bot_partitions", pattern=f"%{bot.bot_id.hex}")) == []
 
 
+def test_relations_that_were_there_know_the_ids_of_what_they_lead_to(
+    empty: PostgresClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrations()
+    older = [migration for migration in every if migration.name < "0013"]
+    monkeypatch.setattr(module, "migrations", lambda: older)
+    migrate(empty)
+    bot, one = "gen_random_uuid()", "gen_random_uuid()"
+    empty.transact(
+        lambda tx: tx.script(
+            f"""create table relations_all partition of relations default;
+            create table qa_pairs_all partition of qa_pairs default;
+            insert into qa_pairs (bot_id, qa_id, since_generation, document_id, content_hash, question, response, external_id)
+            values ({bot}, {one}, 1, gen_random_uuid(), 'h', 'Gout', 'It hurts.', 'gout');
+            insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
+            select bot_id, qa_id, target, 'related', 1, document_id, 1
+            from qa_pairs, unnest(array[qa_id, gen_random_uuid()]) as t (target)"""
+        )
+    )
+    monkeypatch.setattr(module, "migrations", lambda: every)
+    migrate(empty)
+    named = "select target_external_id from relations order by target_external_id"
+    assert empty.transact(lambda tx: tx._connection.run(named)) == [["gout"], [None]]
+
+
 def test_without_a_schema_the_error_says_what_to_do(empty: PostgresClient) -> None:
     with pytest.raises(ConfigurationError, match="lockstep migrate"):
         PostgresRegistry(empty, empty).bots()

@@ -70,12 +70,14 @@ FRAGMENTS = {
     "in_force",
     "few_bear_it",
     "few_mention_it",
+    "live_bearers",
     "live_membership",
     "news",
     "other_collections",
     "pair_filter",
     "told_receipt",
     "waiting_since",
+    "wanted_references",
 }
 ABOUT_THE_DATABASE = {
     "bot_partitions",
@@ -129,8 +131,11 @@ insert into passage_statistics values ('{bot}', {documents} * {pairs}, 5, 100000
 insert into membership select bot_id, document_id, 1, passage_id from passages where bot_id = '{bot}';
 insert into document_sources (bot_id, passage_id, document_id, name, object_path, excerpt)
 select bot_id, passage_id, document_id, 'n', 'p', 'e' from passages where bot_id = '{bot}';
-insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
-select bot_id, qa_id, md5(qa_id::text || 'x')::uuid, 'related', 1, document_id, 1 from qa_pairs where bot_id = '{bot}';
+insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin,
+                       target_external_id)
+select bot_id, qa_id, md5(qa_id::text || origin)::uuid, 'related', 1, document_id, 1, origin,
+       (('x' || left(md5(qa_id::text), 6))::bit(24)::int % {documents} + 1) || '-1'
+from qa_pairs, unnest(array['explicit', 'reference']) as o (origin) where bot_id = '{bot}';
 insert into names (bot_id, name_key, qa_id, since_generation, document_id, name, kind)
 select bot_id, 'name ' || left(md5(qa_id::text), 4), qa_id, 1, document_id, 'n', 'focus' from qa_pairs where bot_id = '{bot}';
 insert into mentions (bot_id, name_key, qa_id, since_generation, document_id)
@@ -223,6 +228,7 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "last": UUID(int=(1 << 127) + (1 << 122)),
         "qa_ids": [uuid4()],
         "generations": [1],
+        "external_ids": ["7-1", "8-1"],
         "name_keys": ["name 0a0b", "name 0c0d"],
         "known": ["name 0a0b"],
         "leads": ["name", "number"],
@@ -283,6 +289,8 @@ def parameters(bot: Bot) -> dict[str, Any]:
         "names",
         "edges",
         "per_pair",
+        "pairs_per_id",
+        "former",
     ):
         values[integer] = 1
     # With very small ones, reading from end to end until so many are found may be the best plan.

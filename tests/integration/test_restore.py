@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from uuid import uuid4
 
@@ -84,6 +85,22 @@ def test_what_was_found_by_similarity_is_not_saved_but_found_again(
     assert target.world.compare()
     assert target.count("uncompared") == 0
     assert target.count("relations") == source.count("relations")
+
+
+def test_a_relation_to_a_record_of_another_document_is_found_again(
+    deployments: Deployments, source: Deployment
+) -> None:
+    named = {"id": "more", "question": "What else?", "answer": "Nothing.", "related": ["7", "later"]}
+    source.world.put("more.jsonl", json.dumps(named))
+    manifest = source.snapshot()
+    assert source.count("relations") == manifest.bots[0].rows("relations") + 1
+    target = deployments.empty()
+    target.restore(manifest)
+    target.world.bot = target.world.registry.bot("library")
+    assert target.world.link()
+    assert target.count("relations") == source.count("relations")
+    target.world.put("later.jsonl", '{"id": "later", "question": "Later?", "answer": "Yes."}')
+    assert target.count("relations") == source.count("relations") + 1
 
 
 def test_a_bot_comes_back_beside_itself_under_another_slug(source: Deployment) -> None:

@@ -157,6 +157,16 @@ def test_the_recorded_hash_is_that_of_the_row_which_the_index_will_hold() -> Non
     assert text_hash == text_hash_of("Why?", "Because.")
 
 
+def test_a_row_says_where_relations_lead_in_other_documents() -> None:
+    near, far, other = Relation(uuid4(), "see", 0.5, "near"), Relation(uuid4(), "see", 0.5, "far"), uuid4()
+    pair = Pair(uuid4(), "Why?", "Because.", relations=(near, far))
+    (staged,) = stage_pair(bot(), DOCUMENT, pair, EMBEDDER, {"far": [other]}).passages
+    assert [(node["qa_id"], node["confidence"]) for node in staged.related_nodes] == [
+        (str(near.target_qa_id), 0.5),
+        (str(other), 0.5),
+    ]
+
+
 def test_a_passage_is_found_by_the_words_of_its_question_too() -> None:
     ((_, _, _, lexemes),) = staged_of(Pair(uuid4(), "Öffnungszeiten?", "Um zehn."))
     assert all(f"'{term}'" in lexemes for term in terms("Öffnungszeiten? Um zehn."))

@@ -18,7 +18,7 @@ union all
 select 'document_sources', count(*), sum(xmin::text::bigint), 0 from document_sources where bot_id = :bot_id
 union all
 select 'relations', count(*), sum(xmin::text::bigint), sum(extract(epoch from created_at)) from relations
-where bot_id = :bot_id and origin <> 'similarity'
+where bot_id = :bot_id and origin = 'explicit'
 union all
 select 'markers', count(*), sum(xmin::text::bigint), sum(extract(epoch from coalesce(delivered_at, created_at)))
 from markers where bot_id = :bot_id
@@ -76,11 +76,12 @@ where m.bot_id = :bot_id
 order by s.document_id, s.passage_id
 
 -- name: snapshot_relations
--- What was found by similarity is derived, and found again.
-select r.source_qa_id, r.target_qa_id, r.type, r.since_generation, r.document_id, r.confidence, r.origin, r.created_at
+-- What was found by similarity, or by an id in another document, is derived, and found again.
+select r.source_qa_id, r.target_qa_id, r.type, r.since_generation, r.document_id, r.confidence, r.origin,
+       r.target_external_id, r.created_at
 from relations r
 where r.bot_id = :bot_id
-  and r.origin <> 'similarity'
+  and r.origin = 'explicit'
   and exists (
       select from {live_membership}
       join passages p on p.bot_id = :bot_id and p.passage_id = m.passage_id
@@ -168,9 +169,11 @@ from restored_qa_pairs
 
 -- name: restore_relations
 insert into relations (
-    bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin, created_at
+    bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin, target_external_id,
+    created_at
 )
-select :bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin, created_at
+select :bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, origin, target_external_id,
+       created_at
 from restored_relations
 
 -- name: restore_query_logs

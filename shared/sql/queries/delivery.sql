@@ -145,7 +145,7 @@ where q.bot_id = :bot_id and q.qa_id = r.qa_id and q.since_generation = r.since_
       select from passages p
       where p.bot_id = :bot_id and p.qa_id = r.qa_id and p.since_generation = r.since_generation
   )
-returning q.qa_id, q.since_generation;
+returning q.qa_id, q.since_generation, q.external_id;
 
 -- name: drop_relations_of_pairs
 delete from relations e
@@ -153,9 +153,10 @@ using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_
 where e.bot_id = :bot_id and e.source_qa_id = r.qa_id and e.since_generation = r.since_generation;
 
 -- name: drop_relations_to_nothing
--- Edges that lead to a pair which no longer exists in any generation.
+-- Edges that lead to a pair which no longer exists in any generation. What a record names by an id stays: it may come again.
 delete from relations e
 where e.bot_id = :bot_id and e.target_qa_id = any(cast(:qa_ids as uuid[]))
+  and (e.origin <> 'explicit' or e.target_external_id is null)
   and not exists (select from qa_pairs q where q.bot_id = :bot_id and q.qa_id = e.target_qa_id);
 
 -- name: postpone

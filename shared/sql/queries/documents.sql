@@ -155,9 +155,13 @@ from jsonb_to_recordset(cast(:rows as jsonb)) as r (
 );
 
 -- name: insert_relations
-insert into relations (bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence)
-select :bot_id, r.source_qa_id, r.target_qa_id, r.type, :generation, :document_id, r.confidence
-from jsonb_to_recordset(cast(:rows as jsonb)) as r (source_qa_id uuid, target_qa_id uuid, type text, confidence real)
+insert into relations (
+    bot_id, source_qa_id, target_qa_id, type, since_generation, document_id, confidence, target_external_id
+)
+select :bot_id, r.source_qa_id, r.target_qa_id, r.type, :generation, :document_id, r.confidence, r.target_external_id
+from jsonb_to_recordset(cast(:rows as jsonb)) as r (
+    source_qa_id uuid, target_qa_id uuid, type text, confidence real, target_external_id text
+)
 on conflict do nothing;
 
 -- name: insert_markers

@@ -21,9 +21,19 @@ order by p.qa_id, p.since_generation, p.passage_id
 limit :limit;
 
 -- name: export_relations
+-- Those that lead to a live pair: what a record names may be nowhere.
 select e.source_qa_id, e.target_qa_id, e.type, e.confidence, e.origin, e.created_at
 from unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_id, since_generation)
 join relations e on e.bot_id = :bot_id and e.source_qa_id = r.qa_id and e.since_generation = r.since_generation
+where (
+    select p.qa_id
+    from passages p
+    join documents d on d.bot_id = :bot_id and d.document_id = p.document_id
+    join membership m on m.bot_id = :bot_id and m.document_id = p.document_id and m.generation = d.live_generation
+        and m.passage_id = p.passage_id
+    where p.bot_id = :bot_id and p.qa_id = e.target_qa_id and p.part = 0
+    limit 1
+) is not null
 order by e.source_qa_id, e.target_qa_id, e.type;
 
 -- name: export_logs

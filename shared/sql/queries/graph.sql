@@ -93,8 +93,8 @@ where found.place <= :per_pair
 on conflict do nothing;
 
 -- name: unlinked_pairs
--- The document's title is that of its newest generation.
-select u.qa_id, u.since_generation, u.document_id, q.question, q.heading_path, q.metadata,
+-- The document's title is that of its newest generation. What has not gone live yet waits.
+select u.qa_id, u.since_generation, u.document_id, q.question, q.external_id, q.heading_path, q.metadata,
        (select g.title from generations g
         where g.bot_id = :bot_id and g.document_id = u.document_id
         order by g.generation desc limit 1) as document_title,
@@ -107,6 +107,11 @@ select u.qa_id, u.since_generation, u.document_id, q.question, q.heading_path, q
 from unlinked u
 join qa_pairs q on q.bot_id = :bot_id and q.qa_id = u.qa_id and q.since_generation = u.since_generation
 where u.bot_id = :bot_id
+  and not exists (
+      select from documents d
+      where d.bot_id = :bot_id and d.document_id = u.document_id
+        and u.since_generation in (d.staging_generation, d.building_generation)
+  )
   and (cast(:document_ids as uuid[]) is null or u.document_id = any(cast(:document_ids as uuid[])))
 limit :limit;
 
@@ -233,11 +238,15 @@ where {few_bear_it} and {few_mention_it}
 limit :edges;
 
 -- name: relations_around
+-- Those that lead to a pair: what a record names may be nowhere.
 select distinct near.source_qa_id, near.target_qa_id, near.type, near.confidence
 from unnest(cast(:qa_ids as uuid[])) as a (qa_id)
 cross join lateral (
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r
      where r.bot_id = :bot_id and r.source_qa_id = a.qa_id and (:similar or r.origin <> 'similarity')
+       and (
+           select q.qa_id from qa_pairs q where q.bot_id = :bot_id and q.qa_id = r.target_qa_id limit 1
+       ) is not null
      limit :pairs_per_name)
     union all
     (select r.source_qa_id, r.target_qa_id, r.type, r.confidence from relations r

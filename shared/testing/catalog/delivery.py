@@ -24,7 +24,7 @@ from shared.domain import (
     Wanted,
 )
 from shared.ports import pin_name
-from shared.rows import make_row, related_nodes_of
+from shared.rows import make_row
 from shared.testing.catalog.state import BotRows, CatalogState, DocumentRow, MarkerRow, PassageRow, atomic
 
 
@@ -416,7 +416,7 @@ def _row(deployment_id: UUID, bot_id: UUID, rows: BotRows, marker: MarkerRow) ->
         document_id=marker.document_id,
         pair=held.pair,
         passage=held.staged.passage,
-        related_nodes=related_nodes_of(held.pair.relations),
+        related_nodes=held.staged.related_nodes,
     )
 
 

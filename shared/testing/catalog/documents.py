@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from shared.catalog.mapping import OUTDATED
 from shared.domain import (
+    PAIRS_PER_ID,
     Accepted,
     Bot,
     DocumentStatus,
@@ -27,6 +28,7 @@ from shared.testing.catalog.state import (
     MarkerRow,
     PassageRow,
     atomic,
+    bearers_of_ids,
     corrected_is_live,
     live_passages,
     source_of,
@@ -139,6 +141,16 @@ class InMemoryDocuments:
             document.staging, document.building = None, number
             _conclude(document, accepted.version, state="building")
         return number
+
+    @atomic
+    def pairs_of_others(self, observation: Observation, external_ids: Sequence[str]) -> dict[str, list[UUID]]:
+        found = bearers_of_ids(self._state.rows(observation.bot))
+        named = {external_id: found[external_id] for external_id in external_ids if external_id in found}
+        return {
+            external_id: sorted(bearers)
+            for external_id, bearers in named.items()
+            if len(bearers) <= PAIRS_PER_ID and observation.document_id not in bearers.values()
+        }
 
     @atomic
     def own_pair(self, bot: Bot, qa_id: UUID) -> OwnPair | None:

@@ -8,6 +8,7 @@ from itertools import islice
 from uuid import UUID
 
 from shared.domain import (
+    PAIRS_PER_ID,
     SIMILAR,
     SIMILAR_PER_PAIR,
     Bearer,
@@ -23,7 +24,7 @@ from shared.domain import (
     edge_by_name,
 )
 from shared.names import MAX_PASSAGES, names_of, phrases
-from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, live_passages
+from shared.testing.catalog.state import BotRows, CatalogState, PassageRow, atomic, bearers_of_ids, live_passages
 
 Content = tuple[UUID, int]  # a pair, and the generation that brought it
 
@@ -55,7 +56,11 @@ class InMemoryGraph:
     @atomic
     def link(self, bot: Bot, *, limit: int, document_ids: Sequence[UUID] | None = None) -> int:
         rows = self._rows(bot)
-        wanted = (r for r in rows.passages.values() if document_ids is None or r.document_id in document_ids)
+        wanted = (
+            r
+            for r in rows.passages.values()
+            if (document_ids is None or r.document_id in document_ids) and not _is_on_its_way(rows, r)
+        )
         chosen = set(islice(dict.fromkeys(_content(r) for r in wanted if _content(r) not in rows.linked), limit))
         rows.linked |= chosen
         return len(chosen)
@@ -70,7 +75,7 @@ class InMemoryGraph:
             if row.staged.passage.part == 0
             and _content(row) not in rows.compared
             and _content(row) > last
-            and row.since not in (rows.documents[row.document_id].staging, rows.documents[row.document_id].building)
+            and not _is_on_its_way(rows, row)
             and (marker := rows.markers.get(passage_id)) is not None
             and (marker.wanted, marker.state) == (Wanted.PRESENT, "delivered")
         ]
@@ -168,6 +173,11 @@ def _content(row: PassageRow) -> Content:
     return row.pair.qa_id, row.since
 
 
+def _is_on_its_way(rows: BotRows, row: PassageRow) -> bool:
+    """Whether the generation that brought it has not gone live yet."""
+    return row.since in (rows.documents[row.document_id].staging, rows.documents[row.document_id].building)
+
+
 def _graph(rows: BotRows) -> _Graph:
     linked = [row for row in rows.passages.values() if _content(row) in rows.linked]
     bearers: dict[str, dict[Content, Name]] = {}
@@ -194,9 +204,16 @@ def _names(rows: BotRows, row: PassageRow) -> list[Name]:
 
 def _relations(rows: BotRows) -> Iterator[tuple[Edge, Content]]:
     pairs = {_content(row): row.pair for row in rows.passages.values()}
-    for (qa_id, since), pair in pairs.items():
+    there, live = {qa_id for qa_id, _ in pairs}, {row.pair.qa_id for row in live_passages(rows)}
+    bearers = bearers_of_ids(rows)
+    for content, pair in pairs.items():
         for relation in pair.relations:
-            yield Edge(qa_id, relation.target_qa_id, relation.type, relation.confidence), (qa_id, since)
+            others = set(bearers.get(relation.target_external_id or "", ()))
+            is_followed = relation.target_qa_id not in live and content in rows.linked and len(others) <= PAIRS_PER_ID
+            if relation.target_qa_id in there:
+                yield Edge(pair.qa_id, relation.target_qa_id, relation.type, relation.confidence), content
+            for qa_id in others - {pair.qa_id} if is_followed else ():
+                yield Edge(pair.qa_id, qa_id, relation.type, relation.confidence / len(others)), content
 
 
 def _similar(rows: BotRows) -> Iterator[tuple[Edge, Content]]:

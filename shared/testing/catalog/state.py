@@ -141,6 +141,15 @@ def live_passages(rows: BotRows) -> Iterator[PassageRow]:
             yield from (rows.passages[p] for p in document.generations[document.live].members if p in rows.passages)
 
 
+def bearers_of_ids(rows: BotRows) -> dict[str, dict[UUID, UUID]]:
+    """Which live pairs have which id of their own, each with its document. A correction has that of what it corrects."""
+    found: dict[str, dict[UUID, UUID]] = {}
+    for row in live_passages(rows):
+        if row.pair.external_id and rows.documents[row.document_id].corrects is None:
+            found.setdefault(row.pair.external_id, {})[row.pair.qa_id] = row.document_id
+    return found
+
+
 def corrected_is_live(rows: BotRows, corrects: OwnPair) -> bool:
     """Whether the pair that is corrected is live, and still what it was."""
     return any(
