@@ -31,6 +31,10 @@ class EmbeddedMilvus:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def start(self) -> None:
         self._child.start()
 

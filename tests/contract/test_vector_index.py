@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -11,6 +15,7 @@ import numpy as np
 import pytest
 
 from infra.local.milvus import EmbeddedMilvus
+from shared import milvus
 from shared.domain import (
     KEY_SPACE,
     VECTOR_FIELDS,
@@ -25,7 +30,13 @@ from shared.domain import (
     Relation,
     Vectors,
 )
-from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.errors import (
+    CircuitOpenError,
+    CollectionMissingError,
+    MismatchError,
+    RefusedRowError,
+    StoreUnavailableError,
+)
 from shared.milvus import MilvusIndex
 from shared.ports import VectorIndex
 from shared.rows import make_row, related_nodes_of
@@ -39,12 +50,16 @@ BOT, DOCUMENT = uuid4(), uuid4()
 def index(request: pytest.FixtureRequest) -> VectorIndex:
     if request.param == "memory":
         return InMemoryVectorIndex()
-    milvus: EmbeddedMilvus = request.getfixturevalue("milvus_server")
-    return MilvusIndex(milvus.uri)
+    server: EmbeddedMilvus = request.getfixturevalue("milvus_server")
+    return MilvusIndex(server.uri)
 
 
 @pytest.fixture
 def collection(index: VectorIndex) -> Collection:
+    return collection_on(index)
+
+
+def collection_on(index: VectorIndex) -> Collection:
     made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "model", "1", DIMENSION, index_type="FLAT")
     index.create(made, uuid4())
     return made
@@ -315,6 +330,56 @@ def test_nothing_asked_is_nothing_found(index: VectorIndex, collection: Collecti
 def test_a_server_that_is_away_is_unavailable() -> None:
     with pytest.raises(StoreUnavailableError):
         MilvusIndex("http://127.0.0.1:9", timeout_seconds=0.5).ping()
+
+
+# A server that hangs
+
+
+@pytest.fixture(scope="module")
+def hanging_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMilvus]:
+    """One that may stand still without anybody else noticing."""
+    server = EmbeddedMilvus(tmp_path_factory.mktemp("milvus") / "data")
+    server.start()
+    server.wait()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def frozen(server: EmbeddedMilvus) -> Iterator[None]:
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_a_server_that_hangs_is_given_up_and_then_left_alone(hanging_server: EmbeddedMilvus, is_warm: bool) -> None:
+    patient = MilvusIndex(hanging_server.uri)
+    made = collection_on(patient)
+    index = MilvusIndex(hanging_server.uri, timeout_seconds=2)
+    if is_warm:
+        index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+    begin = time.monotonic()
+    with frozen(hanging_server):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+        with pytest.raises(CircuitOpenError, match="The last time: The index did not answer"):
+            index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+    assert time.monotonic() - begin < 50  # a load alone was given sixty seconds
+    assert patient.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)["question"] == []
+
+
+def test_a_server_that_hangs_while_indexes_are_looked_for_is_given_up(
+    hanging_server: EmbeddedMilvus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = MilvusIndex(hanging_server.uri)
+    made = collection_on(index)
+    monkeypatch.setattr(milvus, "LONG_TIMEOUT_SECONDS", 0.5)
+    with frozen(hanging_server), pytest.raises(StoreUnavailableError):
+        index._index_and_load(made)
 
 
 @pytest.mark.parametrize("index_type", ["FLAT", "IVF_FLAT", "HNSW", "AUTOINDEX"])
