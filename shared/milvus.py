@@ -98,9 +98,20 @@ class MilvusIndex:
 
     # Rows
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self,
+        collection: Collection,
+        rows: Sequence[tuple[IndexRow, Vectors]],
+        *,
+        within_seconds: float | None = None,
+    ) -> None:
         records = [record_of(row, vectors) for row, vectors in rows]
-        self._call(lambda client, left: client.upsert(collection.name, records, timeout=left()), collection)
+        self._call(
+            lambda client, left: client.upsert(collection.name, records, timeout=left()),
+            collection,
+            # pymilvus reads the schema first, and may try again: each may take as long as it is given.
+            within_seconds=None if within_seconds is None else within_seconds / 2,
+        )
 
     def fetch(
         self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]

@@ -54,7 +54,13 @@ class InMemoryVectorIndex:
         """Lose the collection, as an accident would."""
         del self.rows[collection.name], self._identities[collection.name]
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self,
+        collection: Collection,
+        rows: Sequence[tuple[IndexRow, Vectors]],
+        *,
+        within_seconds: float | None = None,
+    ) -> None:
         held = self._rows(collection)
         for row, vectors in rows:
             _check(row, vectors, collection)

@@ -6,13 +6,16 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import grpc
 import numpy as np
 import pytest
+from pymilvus.exceptions import MilvusException, ParamError
 
 from infra.local.milvus import EmbeddedMilvus
 from shared import milvus
@@ -33,11 +36,13 @@ from shared.domain import (
 from shared.errors import (
     CircuitOpenError,
     CollectionMissingError,
+    ConfigurationError,
     MismatchError,
     RefusedRowError,
     StoreUnavailableError,
 )
 from shared.milvus import MilvusIndex
+from shared.milvus_errors import translate
 from shared.ports import VectorIndex
 from shared.rows import make_row, related_nodes_of
 from shared.testing import InMemoryVectorIndex
@@ -332,6 +337,51 @@ def test_a_server_that_is_away_is_unavailable() -> None:
         MilvusIndex("http://127.0.0.1:9", timeout_seconds=0.5).ping()
 
 
+# A server that refuses who asks
+
+
+@contextmanager
+def refusing_server(status: grpc.StatusCode) -> Iterator[str]:
+    """The URI of a server that answers as Milvus answers who has another token."""
+
+    def refuse(_: object, context: grpc.ServicerContext) -> None:
+        context.abort(status, "auth check failure, please check api key is correct")
+
+    methods = {"Connect": grpc.unary_unary_rpc_method_handler(refuse)}
+    handler = grpc.method_handlers_generic_handler("milvus.proto.milvus.MilvusService", methods)
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
+def test_a_wrong_token_is_a_mistake_in_the_settings_and_is_not_tried_again(status: grpc.StatusCode) -> None:
+    with refusing_server(status) as uri, pytest.raises(ConfigurationError, match="LOCKSTEP_MILVUS_TOKEN") as caught:
+        MilvusIndex(uri, "a-secret").ping()
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MilvusException(1400, "not authenticated"), ConfigurationError),
+        (MilvusException(1, "auth check failure, please check api key is correct"), ConfigurationError),
+        (MilvusException(grpc.StatusCode.PERMISSION_DENIED, "Retry run out"), ConfigurationError),
+        (MilvusException(grpc.StatusCode.UNKNOWN, "Retry run out"), StoreUnavailableError),
+        (MilvusException(100, "no such collection"), CollectionMissingError),
+        (MilvusException(101, "not loaded"), StoreUnavailableError),
+        (MilvusException(1100, "too long"), RefusedRowError),
+        (ParamError(message="no such field"), RefusedRowError),
+        (MilvusException(1, "something else"), StoreUnavailableError),
+        (MismatchError("ours"), MismatchError),
+    ],
+)
+def test_what_milvus_says_is_put_into_our_words(error: Exception, expected: type[Exception]) -> None:
+    assert type(translate(error)) is expected
+
+
 # A server that hangs
 
 
@@ -370,6 +420,16 @@ def test_a_server_that_hangs_is_given_up_and_then_left_alone(hanging_server: Emb
             index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
     assert time.monotonic() - begin < 50  # a load alone was given sixty seconds
     assert patient.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)["question"] == []
+
+
+def test_a_write_to_a_server_that_hangs_is_over_before_its_lease(hanging_server: EmbeddedMilvus) -> None:
+    index = MilvusIndex(hanging_server.uri, timeout_seconds=30)
+    made = collection_on(index)
+    fill(index, made, [row(made)])
+    begin = time.monotonic()
+    with frozen(hanging_server), pytest.raises(StoreUnavailableError):
+        index.upsert(made, [(row(made), vectors(1))], within_seconds=1)
+    assert time.monotonic() - begin < 30  # one attempt could take as long, and three three times that
 
 
 def test_a_server_that_hangs_while_indexes_are_looked_for_is_given_up(
