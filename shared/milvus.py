@@ -305,8 +305,14 @@ class MilvusIndex:
     def _searchers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=2 * len(VECTOR_FIELDS), thread_name_prefix="index-search")
 
-    def ping(self) -> None:
-        self._call(lambda client, left: client.list_collections(timeout=min(left(), PING_TIMEOUT_SECONDS)))
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
+        def work(client: MilvusClient, left: TimeLeft) -> None:
+            there = client.list_collections(timeout=min(left(), PING_TIMEOUT_SECONDS))
+            for collection in collections:
+                if collection.name in there:
+                    client.load_collection(collection.name, timeout=left())  # at once if it is loaded
+
+        self._call(work)
 
     def settle(self, collection: Collection) -> None:
         """Have written rows moved into indexed segments now. Only Milvus Lite needs it, which searches the others in Python."""

@@ -116,6 +116,6 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def ping(self) -> None:
-        """Raises StoreUnavailableError unless the store answers."""
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
+        """Raises StoreUnavailableError unless the store answers, and can search those of the collections that are there."""
         ...

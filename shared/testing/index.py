@@ -157,7 +157,7 @@ class InMemoryVectorIndex:
         firsts = [(row, held) for row, held in rows if row.is_active and row.part == 0]
         return [_nearest(firsts, field, vector, limit) for vector in vectors]
 
-    def ping(self) -> None:
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
         """It is here."""
 
     def _rows(self, collection: Collection) -> Rows:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import grpc
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from pymilvus.exceptions import MilvusException, ParamError
 
+from infra.local import milvus as milvus_lite
 from infra.local.milvus import EmbeddedMilvus
 from shared import milvus
 from shared.domain import (
@@ -335,6 +337,46 @@ def test_nothing_asked_is_nothing_found(index: VectorIndex, collection: Collecti
 def test_a_server_that_is_away_is_unavailable() -> None:
     with pytest.raises(StoreUnavailableError):
         MilvusIndex("http://127.0.0.1:9", timeout_seconds=0.5).ping()
+
+
+def test_whether_it_answers_can_be_asked_of_collections_too(index: VectorIndex, collection: Collection) -> None:
+    index.ping()
+    index.ping([collection, replace(collection, name="lockstep_not_there")])
+
+
+# Damaged files of Milvus Lite
+
+
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-7]], ids=["emptied", "cut"])
+def test_a_damaged_index_file_is_told_of_and_written_anew_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
+) -> None:
+    server = EmbeddedMilvus(tmp_path / "data")
+    server.start()
+    server.wait()
+    made = collection_on(MilvusIndex(server.uri))
+    written = row(made)
+    (sent,) = fill(MilvusIndex(server.uri), made, [written])
+    MilvusIndex(server.uri).settle(made)
+    server.stop()
+    files = list((tmp_path / "data").rglob("*.idx"))
+    assert len(files) == len(VECTOR_FIELDS)
+    files[0].write_bytes(damage(files[0].read_bytes()))
+    with monkeypatch.context() as context:
+        context.setattr(milvus_lite, "remove_unreadable_indexes", lambda data: None)
+        server.start()
+        server.wait()
+    MilvusIndex(server.uri).ping()
+    with pytest.raises(StoreUnavailableError):
+        MilvusIndex(server.uri).ping([made])
+    server.stop()
+    server.start()
+    server.wait()
+    index = MilvusIndex(server.uri)
+    index.ping([made])
+    found = index.search(made, BOT, sent.question, fields=VECTOR_FIELDS, limit=1)
+    assert all(found[field][0].passage_id == written.passage_id for field in VECTOR_FIELDS)
+    server.stop()
 
 
 # A server that refuses who asks
