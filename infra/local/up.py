@@ -46,6 +46,8 @@ CHOOSABLE = (
     "WEBHOOK_SECRET",
     "WEBHOOK_URL",
 )
+# Of the store at LOCKSTEP_BACKUP_URL, and at that of `--restore`.
+OF_BACKUPS = ("LOCKSTEP_S3_ENDPOINT_URL", "LOCKSTEP_S3_REGION", "LOCKSTEP_S3_ADDRESSING_STYLE")
 # What the packages of the cloud do too: pymilvus imports pandas and requests for next to nothing, and stand-ins of a few lines
 # are enough; there are no plugins of pydantic to look for.
 QUICK_START = {
@@ -154,6 +156,7 @@ class Laptop:
             "LOCKSTEP_INDEX_PROFILE": "small",
             "LOCKSTEP_BUCKET_URL": self.state.bucket.resolve().as_uri(),
             "LOCKSTEP_BACKUP_URL": os.environ.get("LOCKSTEP_BACKUP_URL") or self.state.backups.resolve().as_uri(),
+            **{name: os.environ.get(name, "") for name in OF_BACKUPS},
             "LOCKSTEP_UPLOAD_URL": f"{self.url}/presigned",
             "LOCKSTEP_UPLOAD_SIGNING_KEY": self.state.signing_key(),
             "LOCKSTEP_MODEL_PATH": os.environ.get("LOCKSTEP_MODEL_PATH") or str(self.state.model.resolve()),
