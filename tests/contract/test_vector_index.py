@@ -352,31 +352,36 @@ def test_a_damaged_index_file_is_told_of_and_written_anew_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
 ) -> None:
     server = EmbeddedMilvus(tmp_path / "data")
-    server.start()
-    server.wait()
-    made = collection_on(MilvusIndex(server.uri))
-    written = row(made)
-    (sent,) = fill(MilvusIndex(server.uri), made, [written])
-    MilvusIndex(server.uri).settle(made)
-    server.stop()
+    with running(server) as index:
+        made = collection_on(index)
+        written = row(made)
+        (sent,) = fill(index, made, [written])
+        index.settle(made)
+    with running(server) as index:
+        index.ping([made])  # loaded, it has its files
     files = list((tmp_path / "data").rglob("*.idx"))
     assert len(files) == len(VECTOR_FIELDS)
     files[0].write_bytes(damage(files[0].read_bytes()))
     with monkeypatch.context() as context:
         context.setattr(milvus_lite, "remove_unreadable_indexes", lambda data: None)
-        server.start()
-        server.wait()
-    MilvusIndex(server.uri).ping()
-    with pytest.raises(StoreUnavailableError):
-        MilvusIndex(server.uri).ping([made])
-    server.stop()
+        with running(server) as index:
+            index.ping()
+            with pytest.raises(StoreUnavailableError):
+                index.ping([made])
+    with running(server) as index:
+        index.ping([made])
+        found = index.search(made, BOT, sent.question, fields=VECTOR_FIELDS, limit=1)
+        assert all(found[field][0].passage_id == written.passage_id for field in VECTOR_FIELDS)
+
+
+@contextmanager
+def running(server: EmbeddedMilvus) -> Iterator[MilvusIndex]:
     server.start()
-    server.wait()
-    index = MilvusIndex(server.uri)
-    index.ping([made])
-    found = index.search(made, BOT, sent.question, fields=VECTOR_FIELDS, limit=1)
-    assert all(found[field][0].passage_id == written.passage_id for field in VECTOR_FIELDS)
-    server.stop()
+    try:
+        server.wait()
+        yield MilvusIndex(server.uri)
+    finally:
+        server.stop()
 
 
 # A server that refuses who asks
