@@ -7,17 +7,19 @@ from typing import Any
 
 from infra.cli.output import span
 from shared.domain import Outcome
-from shared.ports import OperationsCatalog, VectorIndex
+from shared.ports import OperationsCatalog, Registry, VectorIndex
 from shared.postgres import PostgresClient
 
 OPERATIONS = ("snapshot", "audit", "drill")
 
 
-def overview(client: PostgresClient, operations: OperationsCatalog, index: VectorIndex) -> dict[str, Any]:
+def overview(
+    client: PostgresClient, registry: Registry, operations: OperationsCatalog, index: VectorIndex
+) -> dict[str, Any]:
     """The parts and whether they answer, one line per bot, and how the last operations ended (None: none yet)."""
     checks: dict[str, Callable[[], Any]] = {
         "catalog": lambda: client.transact(lambda tx: tx.value("ping"), read_only=True),
-        "index": index.ping,
+        "index": lambda: index.ping(registry.collections()),
     }
     parts = {name: _answer(check) for name, check in checks.items()}
     has_catalog = parts["catalog"] == "ok"

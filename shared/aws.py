@@ -15,6 +15,7 @@ from shared.domain import ObjectVersion
 from shared.errors import ConfigurationError, NotFoundError, ObjectChangedError, StoreUnavailableError
 from shared.ports import PresignedUpload
 from shared.resilience import Circuit, call_with_retries
+from shared.settings import AddressingStyle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 3.0
-READ_TIMEOUT_SECONDS = 15.0
+READ_TIMEOUT_SECONDS = 12.0  # with RETRY_SECONDS before it less than a question has
 _GONE = ("404", "NoSuchKey", "NotFound", "NoSuchVersion")
 _CHANGED = ("412", "PreconditionFailed")
 _SPOOL_BYTES = 8 << 20  # smaller objects stay in memory
@@ -37,12 +38,19 @@ class S3ObjectStore:
     """The port `ObjectStore` on AWS S3, Huawei OBS, MinIO or any other that speaks S3."""
 
     def __init__(
-        self, bucket: str, *, prefix: str = "", endpoint_url: str | None = None, region: str | None = None
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        addressing_style: AddressingStyle = "auto",
     ) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._endpoint_url = endpoint_url
         self._region = region
+        self._addressing_style = addressing_style
         self._circuit = Circuit("bucket")
 
     def head(self, key: str) -> ObjectVersion | None:
@@ -125,7 +133,7 @@ class S3ObjectStore:
 
     @cached_property
     def _s3(self) -> S3Client:
-        client: S3Client = _client("s3", self._endpoint_url, self._region)
+        client: S3Client = _client("s3", self._endpoint_url, self._region, self._addressing_style)
         return client
 
     def _call(self, work: Callable[[S3Client], T]) -> T:
@@ -180,7 +188,9 @@ def object_event(bucket: str, key: str, *, name: str = "ObjectCreated:Put") -> d
     return {"Records": [record]}
 
 
-def _client(service: str, endpoint_url: str | None, region: str | None) -> Any:
+def _client(
+    service: str, endpoint_url: str | None, region: str | None, addressing_style: AddressingStyle = "auto"
+) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -189,6 +199,7 @@ def _client(service: str, endpoint_url: str | None, region: str | None) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"total_max_attempts": 1},  # ours come with a circuit
         signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": addressing_style},
         # Other vendors' stores do not know the checksums that S3 adds of its own accord.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

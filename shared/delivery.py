@@ -24,7 +24,13 @@ from shared.domain import (
     Vectors,
     Wanted,
 )
-from shared.errors import CollectionMissingError, EmbedderMismatchError, LockstepError, StoreUnavailableError
+from shared.errors import (
+    CollectionMissingError,
+    ConfigurationError,
+    EmbedderMismatchError,
+    LockstepError,
+    StoreUnavailableError,
+)
 from shared.ports import DeliveryCatalog, Embedder, Hints, Registry, VectorIndex
 from shared.steps import step
 from shared.telemetry import count, logger
@@ -41,6 +47,8 @@ FIRST_BATCH, BATCH = 32, 256
 BATCH_SECONDS = 10.0
 LEASE_SECONDS = 120.0
 RESERVE_SECONDS = 20.0  # what a batch may still need; no new one begins with less time left
+
+NO_FAULT_OF_THE_PASSAGES = (StoreUnavailableError, CollectionMissingError, ConfigurationError)
 
 KnownVectors = Callable[[Sequence[Marker]], Mapping[UUID, Vectors]]
 
@@ -64,7 +72,7 @@ class Delivery:
     def run(self, bot: Bot, document_ids: Sequence[UUID]) -> bool:
         """Bring those documents as far as time allows. Returns whether nothing was left to do for them.
 
-        Raises StoreUnavailableError if a store is away; nothing is lost by that.
+        Raises StoreUnavailableError if a store is away, ConfigurationError if it refuses us; nothing is lost by that.
         """
         incarnation = self.ensure_collection(bot)
         changed = list(document_ids)
@@ -127,7 +135,7 @@ class Delivery:
             attempt = _Attempt(self, bot, claim, incarnation, begin + LEASE_SECONDS)
             try:
                 attempt.remove() if wanted == Wanted.ABSENT else attempt.write(claim.markers)
-            except (StoreUnavailableError, CollectionMissingError):
+            except NO_FAULT_OF_THE_PASSAGES:
                 self.catalog.release(bot, claim)
                 step("delivery.claim-released")
                 raise
@@ -170,7 +178,7 @@ class _Attempt:
         try:
             self._write_all(markers)
             return
-        except (StoreUnavailableError, CollectionMissingError):
+        except NO_FAULT_OF_THE_PASSAGES:
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"
@@ -185,9 +193,10 @@ class _Attempt:
         vectors = self._vectors_of(markers)
         rows = [(_row(marker), vectors[marker.passage_id]) for marker in markers]
         index, collection = self.delivery.index, self.bot.collection
-        if not self._has_time_to_write():
-            return
-        index.upsert(collection, rows)
+        lease_left = self.lease_ends - time.monotonic()
+        if lease_left < index.write_timeout_seconds:
+            return  # another worker could claim these markers while the write is under way
+        index.upsert(collection, rows, within_seconds=lease_left)
         step("delivery.rows-written")
         found = index.fetch(collection, self.bot.bot_id, [marker.passage_id for marker in markers])
         proofs = [
@@ -239,10 +248,6 @@ class _Attempt:
                 lent[marker.copy_text.question] = vectors.question
                 lent[marker.copy_text.response] = vectors.response
         return lent
-
-    def _has_time_to_write(self) -> bool:
-        # With less lease left than the write may take, another worker could claim these markers while it is under way.
-        return self.lease_ends - time.monotonic() > self.delivery.index.write_timeout_seconds
 
     def _postpone(self, markers: Sequence[Marker], error: str) -> None:
         count("postponements", len(markers))

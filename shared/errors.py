@@ -72,6 +72,10 @@ class CircuitOpenError(StoreUnavailableError):
     """A store failed repeatedly and is left alone for a while."""
 
 
+class OverdueError(StoreUnavailableError):
+    """A store worked on it for as long as it may; at once again it would take as long."""
+
+
 class LeasedError(LockstepError):
     """Another worker holds the lease; look again later."""
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared import milvus_expressions as expressions
 from shared.domain import VECTOR_FIELDS, Candidate, Collection, Filter, IndexRow, KeyRange, StoredRow, Vectors
-from shared.errors import (
-    CollectionMissingError,
-    ConfigurationError,
-    MismatchError,
-    RefusedRowError,
-    StoreUnavailableError,
-)
+from shared.errors import CollectionMissingError, MismatchError, StoreUnavailableError
+from shared.milvus_connection import MilvusConnection, TimeLeft
 from shared.milvus_rows import candidate_of, record_of, row_of, stored_row_of
 from shared.milvus_schema import index_parameters, make_schema, readable_fields, search_parameters
-from shared.resilience import Circuit, call_with_retries
 from shared.steps import step
 
 if TYPE_CHECKING:
@@ -31,31 +23,21 @@ if TYPE_CHECKING:
 
     from shared.domain import Vector
 
-T = TypeVar("T")
-
 CALL_TIMEOUT_SECONDS = 10.0
-CREATE_TIMEOUT_SECONDS = 60.0
+PING_TIMEOUT_SECONDS = 2.0
+LONG_TIMEOUT_SECONDS = 60.0  # for what no question waits for
 RECORDS_AT_ONCE = 500
 LITE_PARTITIONS = 16
-_MISSING, _NOT_LOADED = 100, 101
-_REFUSED = (5, 6)  # Milvus Lite; a server uses 1100 to 1199
-# A server may hang up on a client that pings while nothing is asked of it; pymilvus would, every ten seconds.
-_GRPC_OPTIONS = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 
 
 class MilvusIndex:
     """The port `VectorIndex`. Safe for threads."""
 
     def __init__(self, uri: str, token: str = "", *, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
-        self._uri = uri
-        self._token = token
         self._timeout = timeout_seconds
-        self._circuit = Circuit("index")
-        self._lock = threading.Lock()
-        self._connected: MilvusClient | None = None
-        self._loading = threading.Lock()
-        self._loaded: set[str] = set()
-        self._is_lite = False  # until a connection tells
+        self._connection = MilvusConnection(uri, token, timeout_seconds)
+        self._call = self._connection.call
+        self._client = self._connection.client
 
     @property
     def write_timeout_seconds(self) -> float:
@@ -76,49 +58,60 @@ class MilvusIndex:
         return existing
 
     def incarnation(self, collection: Collection) -> UUID | None:
-        def work(client: MilvusClient) -> UUID | None:
-            if not client.has_collection(collection.name, timeout=self._timeout):
+        def work(client: MilvusClient, left: TimeLeft) -> UUID | None:
+            if not client.has_collection(collection.name, timeout=left()):
                 return None
-            described = client.describe_collection(collection.name, timeout=self._timeout)
+            described = client.describe_collection(collection.name, timeout=left())
             return _check_identity(collection, described["properties"])
 
         return self._call(work)
 
     def _create(self, collection: Collection, incarnation: UUID) -> None:
-        def work(client: MilvusClient) -> None:
+        def work(client: MilvusClient, left: TimeLeft) -> None:
             client.create_collection(
                 collection.name,
                 schema=make_schema(collection),
                 properties=_identity(collection, incarnation),
                 consistency_level="Strong",
-                timeout=CREATE_TIMEOUT_SECONDS,
+                timeout=left(),
             )
 
         try:
-            self._call(work)
+            self._call(work, seconds=LONG_TIMEOUT_SECONDS)
         except StoreUnavailableError:
             if self.incarnation(collection) is None:  # else somebody else created it meanwhile
                 raise
 
     def _index_and_load(self, collection: Collection) -> None:
-        def work(client: MilvusClient) -> None:
+        def work(client: MilvusClient, left: TimeLeft) -> None:
             present = {
-                client.describe_index(collection.name, name, timeout=self._timeout)["field_name"]
-                for name in client.list_indexes(collection.name)
+                client.describe_index(collection.name, name, timeout=left())["field_name"]
+                for name in client.list_indexes(collection.name, timeout=left())
             }
             for field in VECTOR_FIELDS:
                 if f"{field}_vector" not in present:
                     parameters = index_parameters(collection, f"{field}_vector")
-                    client.create_index(collection.name, parameters, sync=False, timeout=CREATE_TIMEOUT_SECONDS)
-            client.load_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS)
+                    client.create_index(collection.name, parameters, sync=False, timeout=left())
+            client.load_collection(collection.name, timeout=left())
 
-        self._call(work)
+        self._call(work, seconds=LONG_TIMEOUT_SECONDS)
 
     # Rows
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self,
+        collection: Collection,
+        rows: Sequence[tuple[IndexRow, Vectors]],
+        *,
+        within_seconds: float | None = None,
+    ) -> None:
         records = [record_of(row, vectors) for row, vectors in rows]
-        self._call(lambda client: client.upsert(collection.name, records, timeout=self._timeout), collection)
+        self._call(
+            lambda client, left: client.upsert(collection.name, records, timeout=left()),
+            collection,
+            # pymilvus reads the schema first, and may try again: each may take as long as it is given.
+            within_seconds=None if within_seconds is None else within_seconds / 2,
+        )
 
     def fetch(
         self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]
@@ -136,19 +129,29 @@ class MilvusIndex:
         if not passage_ids:
             return []
         expression = expressions.with_ids(expressions.rows_of(collection, bot_id), passage_ids)
-        return self._read(collection, expression, fields, timeout=self._timeout)
+        return self._read(collection, expression, fields)
 
-    def _read(self, collection: Collection, expression: str, fields: list[str], **options: Any) -> list[dict[str, Any]]:
+    def _read(
+        self,
+        collection: Collection,
+        expression: str,
+        fields: list[str],
+        *,
+        seconds: float | None = None,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call(
-            lambda client: client.query(
+            lambda client, left: client.query(
                 collection.name,
                 filter=expression,
                 output_fields=fields,
                 consistency_level="Strong",
                 strict_float32=True,  # vectors as arrays, not as lists of numbers
+                timeout=left(),
                 **options,
             ),
             collection,
+            seconds=seconds,
         )
         return found
 
@@ -160,20 +163,22 @@ class MilvusIndex:
         self._delete(collection, expressions.rows_of(collection, bot_id))
 
     def _delete(self, collection: Collection, expression: str) -> None:
-        self._call(lambda client: client.delete(collection.name, filter=expression, timeout=self._timeout), collection)
+        self._call(lambda client, left: client.delete(collection.name, filter=expression, timeout=left()), collection)
 
     def drop_empty(self, collection: Collection) -> bool:
         if self.incarnation(collection) is None:
             return True
         if self._count(collection, ""):
             return False
-        self._call(lambda client: client.drop_collection(collection.name, timeout=CREATE_TIMEOUT_SECONDS))
-        self._loaded.discard(collection.name)
+        self._call(
+            lambda client, left: client.drop_collection(collection.name, timeout=left()), seconds=LONG_TIMEOUT_SECONDS
+        )
+        self._connection.forget(collection)
         return True
 
     def is_empty(self, collection: Collection, bot_id: UUID) -> bool:
         expression = expressions.rows_of(collection, bot_id)
-        return not self._read(collection, expression, ["passage_id"], limit=1, timeout=self._timeout)
+        return not self._read(collection, expression, ["passage_id"], limit=1)
 
     def count(self, collection: Collection, bot_id: UUID) -> int:
         return self._count(collection, expressions.rows_of(collection, bot_id))
@@ -182,7 +187,7 @@ class MilvusIndex:
         return self._count(collection, expressions.rows_of_others(collection))
 
     def _count(self, collection: Collection, expression: str) -> int:
-        rows = self._read(collection, expression, ["count(*)"], timeout=CREATE_TIMEOUT_SECONDS)
+        rows = self._read(collection, expression, ["count(*)"], seconds=LONG_TIMEOUT_SECONDS)
         return int(rows[0]["count(*)"])
 
     # Everything, whoever wrote it
@@ -199,29 +204,30 @@ class MilvusIndex:
         expression = expressions.with_keys(expressions.rows_of(collection, bot_id), keys)
         if document_id is not None:
             expression = expressions.with_document(expression, document_id)
-        records = self._read(collection, expression, ["*"], limit=limit, timeout=CREATE_TIMEOUT_SECONDS)
+        records = self._read(collection, expression, ["*"], seconds=LONG_TIMEOUT_SECONDS, limit=limit)
         return [stored_row_of(record) for record in records]
 
     def records(self, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        def describe(client: MilvusClient) -> dict[str, Any]:
-            if not client.has_collection(name, timeout=self._timeout):
+        def describe(client: MilvusClient, left: TimeLeft) -> dict[str, Any]:
+            if not client.has_collection(name, timeout=left()):
                 raise CollectionMissingError(f"There is no collection {name!r} in this Milvus.")
-            client.load_collection(name, timeout=CREATE_TIMEOUT_SECONDS)
-            described: dict[str, Any] = client.describe_collection(name, timeout=self._timeout)
+            client.load_collection(name, timeout=left())
+            described: dict[str, Any] = client.describe_collection(name, timeout=left())
             return described
 
-        key, *others = readable_fields(self._call(describe))
+        key, *others = readable_fields(self._call(describe, seconds=LONG_TIMEOUT_SECONDS))
         pages = self._call(
-            lambda client: client.query_iterator(
+            lambda client, _: client.query_iterator(
                 name,
                 batch_size=RECORDS_AT_ONCE,
                 output_fields=[key, *others],
                 consistency_level="Strong",
-                timeout=CREATE_TIMEOUT_SECONDS,
-            )
+                timeout=LONG_TIMEOUT_SECONDS,  # of each page
+            ),
+            seconds=LONG_TIMEOUT_SECONDS,
         )
         try:
-            while page := self._call(lambda _: pages.next()):
+            while page := self._call(lambda *_: pages.next(), seconds=LONG_TIMEOUT_SECONDS):
                 yield from ((str(record.pop(key)), record) for record in page)
         finally:
             pages.close()
@@ -271,7 +277,7 @@ class MilvusIndex:
         limit: int,
     ) -> list[list[Candidate]]:
         answered = self._call(
-            lambda client: client.search(
+            lambda client, left: client.search(
                 collection.name,
                 list(vectors),
                 anns_field=f"{field}_vector",
@@ -281,7 +287,7 @@ class MilvusIndex:
                 search_params=search_parameters(collection, limit),
                 partition_names=self._partitions_of(bot_id),
                 consistency_level="Strong",
-                timeout=self._timeout,
+                timeout=left(),
             ),
             collection,
         )
@@ -293,74 +299,32 @@ class MilvusIndex:
 
         A server finds that out by itself, and refuses to be told.
         """
-        return [lite_partition(bot_id)] if self._is_lite else None
+        return [lite_partition(bot_id)] if self._connection.is_lite else None
 
     @cached_property
     def _searchers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=2 * len(VECTOR_FIELDS), thread_name_prefix="index-search")
 
-    def ping(self) -> None:
-        self._call(lambda client: client.list_collections(timeout=2.0))
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
+        def work(client: MilvusClient, left: TimeLeft) -> None:
+            there = client.list_collections(timeout=min(left(), PING_TIMEOUT_SECONDS))
+            for collection in collections:
+                if collection.name in there:
+                    client.load_collection(collection.name, timeout=left())  # at once if it is loaded
+
+        self._call(work)
 
     def settle(self, collection: Collection) -> None:
         """Have written rows moved into indexed segments now. Only Milvus Lite needs it, which searches the others in Python."""
-        self._call(lambda client: client.flush(collection.name, timeout=CREATE_TIMEOUT_SECONDS), collection)
-
-    # Calling
-
-    def _call(self, work: Callable[[MilvusClient], T], collection: Collection | None = None) -> T:
-        """Run `work` with a client; with a collection, load it first if this process has not, or if it was unloaded."""
-
-        def attempt() -> T:
-            client = self._client()
-            try:
-                if collection is not None:
-                    self._load(client, collection.name)
-                return work(client)
-            except Exception as error:
-                if collection is not None:
-                    self._loaded.discard(collection.name)
-                raise _translate(error) from error
-
-        return call_with_retries(self._circuit, attempt)
-
-    def _load(self, client: MilvusClient, name: str) -> None:
-        with self._loading:  # one for all: the searches of the three fields come at once
-            if name not in self._loaded:
-                client.load_collection(name, timeout=CREATE_TIMEOUT_SECONDS)
-                self._loaded.add(name)
-
-    def _client(self) -> MilvusClient:
-        with self._lock:
-            if self._connected is None:
-                self._connected, version = _connect(self._uri, self._token, self._timeout)
-                self._is_lite = version.startswith("milvus_lite")
-            return self._connected
+        self._call(
+            lambda client, left: client.flush(collection.name, timeout=left()), collection, seconds=LONG_TIMEOUT_SECONDS
+        )
 
 
 def lite_partition(bot_id: UUID) -> str:
     """Where Milvus Lite puts the rows of a bot."""
     digest = hashlib.md5(str(bot_id).encode(), usedforsecurity=False).hexdigest()
     return f"_pk_{int(digest, 16) % LITE_PARTITIONS}"
-
-
-def _connect(uri: str, token: str, timeout: float) -> tuple[MilvusClient, str]:
-    """A client, and the version of what it is connected with."""
-    from pymilvus import MilvusClient
-
-    if not uri.startswith(("http://", "https://", "tcp://", "unix:")) and not uri.endswith(".db"):
-        raise ConfigurationError("LOCKSTEP_MILVUS_URI must look like https://… of Zilliz Cloud, or http://host:19530.")
-    # It would log filters, and with them what people asked for; errors are reported where they are translated.
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    try:
-        client = MilvusClient(uri=uri, token=token, timeout=timeout, grpc_options=_GRPC_OPTIONS)
-        try:
-            return client, client.get_server_version(timeout=timeout)
-        except Exception:
-            client.close()
-            raise
-    except Exception as error:
-        raise _translate(error) from error
 
 
 # What a collection says of itself, in its properties
@@ -384,28 +348,3 @@ def _check_identity(collection: Collection, properties: Mapping[str, str]) -> UU
             f"The collection {collection.name} is of another deployment or embedder: {dict(properties)}."
         )
     return incarnation
-
-
-# Errors
-
-
-def _translate(error: Exception) -> Exception:
-    import grpc
-    from pymilvus.exceptions import (
-        DataNotMatchException,
-        DataTypeNotMatchException,
-        MilvusException,
-        ParamError,
-    )
-
-    if isinstance(error, ParamError | DataNotMatchException | DataTypeNotMatchException):
-        return RefusedRowError(f"The index refuses this: {error.message}")
-    if isinstance(error, MilvusException):
-        if error.code == _MISSING:
-            return CollectionMissingError()
-        if error.code in _REFUSED or 1100 <= int(error.code) < 1200:
-            return RefusedRowError(f"The index refuses this: {error.message}")
-        return StoreUnavailableError(f"The index did not answer: {error.message}")
-    if isinstance(error, grpc.RpcError):
-        return StoreUnavailableError(f"The index did not answer: {error}")
-    return error

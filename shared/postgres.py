@@ -24,9 +24,10 @@ from shared.errors import (
     ConflictError,
     InvalidInputError,
     LockstepError,
+    OverdueError,
     StoreUnavailableError,
 )
-from shared.resilience import Circuit, call_with_retries
+from shared.resilience import RETRY_SECONDS, Circuit, call_with_retries
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -37,9 +38,11 @@ Row = dict[str, Any]
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 10.0
+GRACE_SECONDS = 5.0  # beyond a statement's time-out, so that the server's own speaks first
 IDLE_SECONDS = 60.0  # an older connection may be dead behind a frozen function or a pooler: open a new one
 
-_PASSING = ("08", "57P", "53300", "40001", "40P01", "55P03", "57014", "25006")
+_PASSING = ("08", "57P", "53300", "40001", "40P01", "55P03", "25006")
+_OVERDUE = "57014"
 _OUTDATED = ("42P01", "42703", "3F000")
 
 
@@ -115,8 +118,8 @@ class PostgresClient:
 
         A connection that broke before COMMIT, a deadlock and a serialization failure are tried again, so `work` may run
         more than once. A connection that broke during COMMIT is not: whether it committed is unknown, and the caller's
-        own repetition must tell. `joins_as_written` spares the planner the search for an order of joins: a statement over
-        six partitioned tables takes longer to plan than to run.
+        own repetition must tell; a statement that took too long would take as long again. `joins_as_written` spares the
+        planner the search for an order of joins: a statement over six partitioned tables takes longer to plan than to run.
         """
         begin = f"begin isolation level {isolation}{' read only' if read_only else ''}"
         seconds = timeout_seconds or self._timeout_seconds
@@ -145,7 +148,7 @@ class PostgresClient:
                     raise
                 return result
 
-        return call_with_retries(self._circuit, attempt)
+        return call_with_retries(self._circuit, attempt, seconds=max(seconds, RETRY_SECONDS))
 
     def run_alone(self, sql: str, *, timeout_seconds: float = 60.0) -> None:
         """Run one statement without parameters outside any transaction, as DETACH … CONCURRENTLY demands."""
@@ -314,8 +317,7 @@ def _tls_context(mode: str, root_certificates: str | None) -> ssl.SSLContext | b
 
 
 def _wait_at_most(connection: Connection, seconds: float) -> None:
-    # A little longer than the server may take, so that its own time-out speaks first; pg8000 sets one only at connecting.
-    connection._usock.settimeout(seconds + 5)
+    connection._usock.settimeout(seconds + GRACE_SECONDS)  # pg8000 sets one only at connecting
 
 
 def _close(connection: Connection) -> None:
@@ -354,6 +356,8 @@ def _unavailable(error: Exception) -> StoreUnavailableError | None:
     from pg8000.exceptions import InterfaceError
 
     state, message = _server_error(error)
+    if state == _OVERDUE:
+        return OverdueError(f"Postgres could not finish in time: {message}")
     if state.startswith(_PASSING):
         return StoreUnavailableError(f"Postgres could not finish: {message}")
     if isinstance(error, InterfaceError | OSError | struct.error | ssl.SSLError):

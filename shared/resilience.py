@@ -5,12 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from textwrap import shorten
 from typing import TypeVar
 
-from shared.errors import CircuitOpenError, StoreUnavailableError
+from shared.errors import CircuitOpenError, OverdueError, StoreUnavailableError
 from shared.telemetry import count
 
 T = TypeVar("T")
+
+# With what the last attempt takes then, less than the query function may take as a whole, which is ended after 29 s.
+RETRY_SECONDS = 10.0
+TOLD_CHARACTERS = 200  # of what was wrong last
 
 
 class Circuit:
@@ -33,6 +38,7 @@ class Circuit:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
+        self._last = ""
         self._closed_again_at = 0.0
 
     def call(self, work: Callable[[], T]) -> T:
@@ -40,8 +46,8 @@ class Circuit:
         self._enter()
         try:
             result = work()
-        except StoreUnavailableError:
-            self._count_failure()
+        except StoreUnavailableError as error:
+            self._count_failure(error)
             raise
         except BaseException:
             self._reset()  # the store did answer
@@ -56,15 +62,17 @@ class Circuit:
             wait = self._closed_again_at - self._clock()
             if wait > 0:
                 raise CircuitOpenError(
-                    f"The {self._store} failed {self._failures} times in a row and is left alone for {wait:.0f} s more.",
+                    f"The {self._store} failed {self._failures} times in a row and is left alone for {wait:.0f} s more. "
+                    f"The last time: {self._last}",
                     retry_after_seconds=wait,
                 )
             self._closed_again_at = self._clock() + self._rest_seconds  # this call alone tries; others wait
 
-    def _count_failure(self) -> None:
+    def _count_failure(self, error: StoreUnavailableError) -> None:
         count("store_failures", store=self._store)
         with self._lock:
             self._failures += 1
+            self._last = shorten(str(error), TOLD_CHARACTERS, placeholder=" …")
             if self._failures == self._limit:
                 count("circuits_opened", store=self._store)
             if self._failures >= self._limit:
@@ -75,17 +83,23 @@ class Circuit:
             self._failures = 0
 
 
-def call_with_retries(circuit: Circuit, work: Callable[[], T], *, attempts: int = 3) -> T:
-    """Run `work` through the circuit, again when its error is retryable, with jittered back-off between."""
+def call_with_retries(
+    circuit: Circuit, work: Callable[[], T], *, attempts: int = 3, seconds: float = RETRY_SECONDS
+) -> T:
+    """Run `work` through the circuit, again when its error is retryable, with jittered back-off between.
+
+    Nothing is tried again once so many seconds have passed.
+    """
+    ends = time.monotonic() + seconds
     try:
         return circuit.call(work)
     except StoreUnavailableError as error:
-        if not _is_worth_retrying(error) or attempts < 2:
+        if attempts < 2 or not _is_worth_retrying(error) or time.monotonic() >= ends:
             raise
-        return _retry(circuit, work, first_error=error, attempts=attempts)
+        return _retry(circuit, work, first_error=error, attempts=attempts, ends=ends)
 
 
-def _retry(circuit: Circuit, work: Callable[[], T], *, first_error: Exception, attempts: int) -> T:
+def _retry(circuit: Circuit, work: Callable[[], T], *, first_error: Exception, attempts: int, ends: float) -> T:
     # Imported on the first failure only: it would cost every cold start a tenth of its time.
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -96,8 +110,9 @@ def _retry(circuit: Circuit, work: Callable[[], T], *, first_error: Exception, a
             raise failed_already.pop()
         return circuit.call(work)
 
+    is_last = stop_after_attempt(attempts)
     retrying = Retrying(
-        stop=stop_after_attempt(attempts),
+        stop=lambda state: is_last(state) or time.monotonic() >= ends,
         wait=wait_random_exponential(multiplier=0.05, max=1.0),
         retry=retry_if_exception(_is_worth_retrying),
         reraise=True,
@@ -106,4 +121,4 @@ def _retry(circuit: Circuit, work: Callable[[], T], *, first_error: Exception, a
 
 
 def _is_worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, StoreUnavailableError) and not isinstance(error, CircuitOpenError)
+    return isinstance(error, StoreUnavailableError) and not isinstance(error, CircuitOpenError | OverdueError)

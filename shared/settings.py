@@ -15,6 +15,8 @@ from shared.errors import ConfigurationError
 PREFIX = "LOCKSTEP_"
 NOT_SETTINGS = ("LOCKSTEP_STATE", "LOCKSTEP_URL", "LOCKSTEP_TEST_DATA")  # of the command line and the tests
 
+AddressingStyle = Literal["auto", "virtual", "path"]
+
 
 class Settings(BaseModel):
     """One field per variable: `postgres_url` is LOCKSTEP_POSTGRES_URL. Empty variables count as absent."""
@@ -41,6 +43,10 @@ class Settings(BaseModel):
     backup_minimum: int = Field(default=3, ge=1, description="how many of the newest snapshots are kept, however old")
     s3_endpoint_url: str | None = Field(default=None, description="of an S3-compatible store other than AWS")
     s3_region: str | None = None
+    s3_addressing_style: AddressingStyle = Field(
+        default="auto",
+        description="virtual: bucket.endpoint, path: endpoint/bucket, auto: virtual on AWS, path elsewhere",
+    )
     ingest_queue_url: str | None = None
     sync_queue_url: str | None = None
     upload_url: str = Field(default="", description="where a folder's gateway takes presigned uploads")

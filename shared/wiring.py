@@ -276,7 +276,11 @@ def open_store(url: str) -> ObjectStore:
 
         prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         return S3ObjectStore(
-            parts.netloc, prefix=prefix, endpoint_url=settings().s3_endpoint_url, region=settings().s3_region
+            parts.netloc,
+            prefix=prefix,
+            endpoint_url=settings().s3_endpoint_url,
+            region=settings().s3_region,
+            addressing_style=settings().s3_addressing_style,
         )
     raise ConfigurationError(f"{url!r} is not a place for objects: use s3://bucket/prefix or file:///folder")
 

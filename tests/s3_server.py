@@ -46,11 +46,16 @@ def rclone(tools: Path = TOOLS) -> Path:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[str]:
-    """The URL of a server whose buckets are the folders below `folder`."""
+def s3_server(folder: Path, *, path_style: bool = True) -> Iterator[str]:
+    """The URL of a server whose buckets are the folders below `folder`; without path style it finds them in its own name."""
     port = free_port()
     command = [str(rclone()), "serve", "s3", "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--force-path-style", str(folder)]
+    command += [
+        "--auth-key",
+        f"{ACCESS_KEY},{SECRET_KEY}",
+        f"--force-path-style={str(path_style).lower()}",
+        str(folder),
+    ]
     server = Child("rclone", command, log=folder.parent / "rclone.log")
     server.start()
     server.wait_until(lambda: is_listening(port), seconds=20)

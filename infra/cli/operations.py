@@ -68,7 +68,7 @@ def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
     from infra.status import is_well, overview, told
 
     use_stores(state)
-    found = overview(wiring.postgres(), wiring.operations(), wiring.index())
+    found = overview(wiring.postgres(), wiring.registry(), wiring.operations(), wiring.index())
     if as_json:
         show(found, as_json=True)
     else:

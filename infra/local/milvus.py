@@ -17,6 +17,7 @@ class EmbeddedMilvus:
     """A Milvus Lite server over one data folder."""
 
     def __init__(self, data: Path) -> None:
+        self._data = data
         self._port = free_port()
         command = [sys.executable, "-c", "from milvus_lite.cmdline import main; main()", "server"]
         command += ["--data-dir", str(data), "--host", "127.0.0.1", "--port", str(self._port)]
@@ -31,7 +32,12 @@ class EmbeddedMilvus:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
     def start(self) -> None:
+        remove_unreadable_indexes(self._data)
         self.child.start()
 
     def wait(self, *, seconds: float = 60.0) -> None:
@@ -43,6 +49,25 @@ class EmbeddedMilvus:
 
     def is_running(self) -> bool:
         return self.child.is_running()
+
+
+def remove_unreadable_indexes(data: Path) -> None:
+    """Whoever was killed while writing one leaves it in half, and its collection cannot be loaded; without, it is built anew."""
+    for file in data.glob("collections/*/partitions/*/indexes/*.idx"):
+        if not _is_readable(file):
+            file.unlink()
+
+
+def _is_readable(file: Path) -> bool:
+    import numpy as np
+
+    if not file.name.endswith(".flat.idx"):
+        return file.stat().st_size > 0
+    try:
+        np.load(file, mmap_mode="r", allow_pickle=False)  # its head, and whether as much follows as that says
+    except (ValueError, OSError, EOFError):
+        return False
+    return True
 
 
 def free_port() -> int:

@@ -36,6 +36,8 @@ DATABASE = "lockstep"
 SAMPLE_BOT = "demo"
 START_SECONDS = 60.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what listens at every address, and which one is used here
+# Of the store at LOCKSTEP_BACKUP_URL, and at that of `--restore`.
+OF_BACKUPS = ("LOCKSTEP_S3_ENDPOINT_URL", "LOCKSTEP_S3_REGION", "LOCKSTEP_S3_ADDRESSING_STYLE")
 
 Say = Callable[[str], None]
 
@@ -137,6 +139,7 @@ class Laptop:
             "LOCKSTEP_INDEX_PROFILE": "small",
             "LOCKSTEP_BUCKET_URL": self.state.bucket.resolve().as_uri(),
             "LOCKSTEP_BACKUP_URL": os.environ.get("LOCKSTEP_BACKUP_URL") or self.state.backups.resolve().as_uri(),
+            **{name: os.environ.get(name, "") for name in OF_BACKUPS},
             "LOCKSTEP_UPLOAD_URL": f"{self.url}/presigned",
             "LOCKSTEP_UPLOAD_SIGNING_KEY": self.state.signing_key(),
             "LOCKSTEP_MODEL_PATH": os.environ.get("LOCKSTEP_MODEL_PATH") or str(self.state.model.resolve()),

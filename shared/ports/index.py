@@ -38,7 +38,15 @@ class VectorIndex(Protocol):
         """Which incarnation is there; None if the collection is not."""
         ...
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None: ...
+    def upsert(
+        self,
+        collection: Collection,
+        rows: Sequence[tuple[IndexRow, Vectors]],
+        *,
+        within_seconds: float | None = None,
+    ) -> None:
+        """Write them. With `within_seconds`, no attempt is under way any more when these are over."""
+        ...
 
     def fetch(
         self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]
@@ -108,6 +116,6 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def ping(self) -> None:
-        """Raises StoreUnavailableError unless the store answers."""
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
+        """Raises StoreUnavailableError unless the store answers, and can search those of the collections that are there."""
         ...

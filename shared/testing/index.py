@@ -54,7 +54,13 @@ class InMemoryVectorIndex:
         """Lose the collection, as an accident would."""
         del self.rows[collection.name], self._identities[collection.name]
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self,
+        collection: Collection,
+        rows: Sequence[tuple[IndexRow, Vectors]],
+        *,
+        within_seconds: float | None = None,
+    ) -> None:
         held = self._rows(collection)
         for row, vectors in rows:
             _check(row, vectors, collection)
@@ -151,7 +157,7 @@ class InMemoryVectorIndex:
         firsts = [(row, held) for row, held in rows if row.is_active and row.part == 0]
         return [_nearest(firsts, field, vector, limit) for vector in vectors]
 
-    def ping(self) -> None:
+    def ping(self, collections: Sequence[Collection] = ()) -> None:
         """It is here."""
 
     def _rows(self, collection: Collection) -> Rows:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import socket
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from shared import aws, wiring
 from shared.aws import S3ObjectStore
 from shared.errors import (
     ConfigurationError,
@@ -21,6 +24,8 @@ from shared.errors import (
 )
 from shared.folder import FolderObjectStore
 from shared.ports import ObjectStore
+from shared.resilience import RETRY_SECONDS
+from shared.settings import load_settings
 from shared.testing import InMemoryObjectStore
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, s3_server
 
@@ -258,3 +263,69 @@ def test_a_missing_bucket_is_not_taken_for_a_missing_object(s3_url: str, credent
     elsewhere = S3ObjectStore("no-such-bucket", prefix="", endpoint_url=s3_url, region="us-east-1")
     with pytest.raises(ConfigurationError, match="no bucket 'no-such-bucket': check its URL"):
         elsewhere.head("bot/a.txt")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_s3_finds_the_bucket_in_the_name_of_a_server_that_wants_it_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def resolve_here(host: str, *others: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host.endswith(".store.test") else host, *others, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+    monkeypatch.setenv("no_proxy", "*")
+    (tmp_path / "buckets" / "documents").mkdir(parents=True)
+    with s3_server(tmp_path / "buckets", path_style=False) as url:
+        endpoint = url.replace("127.0.0.1", "eu.store.test")
+        store = S3ObjectStore("documents", endpoint_url=endpoint, region="us-east-1", addressing_style="virtual")
+        store.put("bot/a.txt", b"content")
+        assert [found.key for found in store.list("")] == ["bot/a.txt"]
+        presigned = store.presign_get("bot/a.txt")
+        assert presigned.startswith(f"{endpoint.replace('eu.store', 'documents.eu.store')}/bot/a.txt?")
+        assert httpx2.get(presigned).content == b"content"
+        elsewhere = S3ObjectStore("documents", endpoint_url=endpoint, region="us-east-1", addressing_style="path")
+        with pytest.raises(ConfigurationError):
+            elsewhere.head("bot/a.txt")
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("endpoint_url", "style", "url"),
+    [
+        ("https://obs.store.test", "auto", "https://obs.store.test/documents/a?"),
+        ("https://obs.store.test", "path", "https://obs.store.test/documents/a?"),
+        ("https://obs.store.test", "virtual", "https://documents.obs.store.test/a?"),
+        (None, "virtual", "https://documents.s3.eu-central-1.amazonaws.com/a?"),
+        (None, "path", "https://s3.eu-central-1.amazonaws.com/documents/a?"),
+    ],
+)
+def test_where_s3_looks_for_the_bucket_is_a_setting(
+    monkeypatch: pytest.MonkeyPatch, endpoint_url: str | None, style: str, url: str
+) -> None:
+    environment = {
+        "LOCKSTEP_POSTGRES_URL": "postgresql://",
+        "LOCKSTEP_MILVUS_URI": "http://milvus",
+        "LOCKSTEP_BUCKET_URL": "s3://documents",
+        "LOCKSTEP_S3_ENDPOINT_URL": endpoint_url or "",
+        "LOCKSTEP_S3_REGION": "eu-central-1",
+        "LOCKSTEP_S3_ADDRESSING_STYLE": style,
+    }
+    monkeypatch.setattr(wiring, "settings", lambda: load_settings(environment))
+    assert wiring.open_store("s3://documents").presign_get("a").startswith(url)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_s3_that_hangs_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "READ_TIMEOUT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # its backlog takes connections that nobody answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        store = S3ObjectStore("documents", endpoint_url=endpoint, region="us-east-1")
+        with pytest.raises(StoreUnavailableError, match="ReadTimeoutError"):
+            store.head("bot/a.txt")
+
+
+def test_no_store_is_waited_for_longer_than_a_question_has() -> None:
+    whole = RETRY_SECONDS + aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS
+    assert whole < 29

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
+import grpc
 import numpy as np
 import pytest
+from pymilvus.exceptions import MilvusException, ParamError
 
+from infra.local import milvus as milvus_lite
 from infra.local.milvus import EmbeddedMilvus
+from shared import milvus
 from shared.domain import (
     KEY_SPACE,
     VECTOR_FIELDS,
@@ -25,8 +35,16 @@ from shared.domain import (
     Relation,
     Vectors,
 )
-from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.errors import (
+    CircuitOpenError,
+    CollectionMissingError,
+    ConfigurationError,
+    MismatchError,
+    RefusedRowError,
+    StoreUnavailableError,
+)
 from shared.milvus import MilvusIndex
+from shared.milvus_errors import translate
 from shared.ports import VectorIndex
 from shared.rows import make_row, related_nodes_of
 from shared.testing import InMemoryVectorIndex
@@ -39,12 +57,16 @@ BOT, DOCUMENT = uuid4(), uuid4()
 def index(request: pytest.FixtureRequest) -> VectorIndex:
     if request.param == "memory":
         return InMemoryVectorIndex()
-    milvus: EmbeddedMilvus = request.getfixturevalue("milvus_server")
-    return MilvusIndex(milvus.uri)
+    server: EmbeddedMilvus = request.getfixturevalue("milvus_server")
+    return MilvusIndex(server.uri)
 
 
 @pytest.fixture
 def collection(index: VectorIndex) -> Collection:
+    return collection_on(index)
+
+
+def collection_on(index: VectorIndex) -> Collection:
     made = Collection(uuid4(), uuid4(), f"lockstep_{uuid4().hex}", "model", "1", DIMENSION, index_type="FLAT")
     index.create(made, uuid4())
     return made
@@ -315,6 +337,156 @@ def test_nothing_asked_is_nothing_found(index: VectorIndex, collection: Collecti
 def test_a_server_that_is_away_is_unavailable() -> None:
     with pytest.raises(StoreUnavailableError):
         MilvusIndex("http://127.0.0.1:9", timeout_seconds=0.5).ping()
+
+
+def test_whether_it_answers_can_be_asked_of_collections_too(index: VectorIndex, collection: Collection) -> None:
+    index.ping()
+    index.ping([collection, replace(collection, name="lockstep_not_there")])
+
+
+# Damaged files of Milvus Lite
+
+
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-7]], ids=["emptied", "cut"])
+def test_a_damaged_index_file_is_told_of_and_written_anew_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
+) -> None:
+    server = EmbeddedMilvus(tmp_path / "data")
+    with running(server) as index:
+        made = collection_on(index)
+        written = row(made)
+        (sent,) = fill(index, made, [written])
+        index.settle(made)
+    with running(server) as index:
+        index.ping([made])  # loaded, it has its files
+    files = list((tmp_path / "data").rglob("*.idx"))
+    assert len(files) == len(VECTOR_FIELDS)
+    files[0].write_bytes(damage(files[0].read_bytes()))
+    with monkeypatch.context() as context:
+        context.setattr(milvus_lite, "remove_unreadable_indexes", lambda data: None)
+        with running(server) as index:
+            index.ping()
+            with pytest.raises(StoreUnavailableError):
+                index.ping([made])
+    with running(server) as index:
+        index.ping([made])
+        found = index.search(made, BOT, sent.question, fields=VECTOR_FIELDS, limit=1)
+        assert all(found[field][0].passage_id == written.passage_id for field in VECTOR_FIELDS)
+
+
+@contextmanager
+def running(server: EmbeddedMilvus) -> Iterator[MilvusIndex]:
+    server.start()
+    try:
+        server.wait()
+        yield MilvusIndex(server.uri)
+    finally:
+        server.stop()
+
+
+# A server that refuses who asks
+
+
+@contextmanager
+def refusing_server(status: grpc.StatusCode) -> Iterator[str]:
+    """The URI of a server that answers as Milvus answers who has another token."""
+
+    def refuse(_: object, context: grpc.ServicerContext) -> None:
+        context.abort(status, "auth check failure, please check api key is correct")
+
+    methods = {"Connect": grpc.unary_unary_rpc_method_handler(refuse)}
+    handler = grpc.method_handlers_generic_handler("milvus.proto.milvus.MilvusService", methods)
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
+def test_a_wrong_token_is_a_mistake_in_the_settings_and_is_not_tried_again(status: grpc.StatusCode) -> None:
+    with refusing_server(status) as uri, pytest.raises(ConfigurationError, match="LOCKSTEP_MILVUS_TOKEN") as caught:
+        MilvusIndex(uri, "a-secret").ping()
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MilvusException(1400, "not authenticated"), ConfigurationError),
+        (MilvusException(1, "auth check failure, please check api key is correct"), ConfigurationError),
+        (MilvusException(grpc.StatusCode.PERMISSION_DENIED, "Retry run out"), ConfigurationError),
+        (MilvusException(grpc.StatusCode.UNKNOWN, "Retry run out"), StoreUnavailableError),
+        (MilvusException(100, "no such collection"), CollectionMissingError),
+        (MilvusException(101, "not loaded"), StoreUnavailableError),
+        (MilvusException(1100, "too long"), RefusedRowError),
+        (ParamError(message="no such field"), RefusedRowError),
+        (MilvusException(1, "something else"), StoreUnavailableError),
+        (MismatchError("ours"), MismatchError),
+    ],
+)
+def test_what_milvus_says_is_put_into_our_words(error: Exception, expected: type[Exception]) -> None:
+    assert type(translate(error)) is expected
+
+
+# A server that hangs
+
+
+@pytest.fixture(scope="module")
+def hanging_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMilvus]:
+    """One that may stand still without anybody else noticing."""
+    server = EmbeddedMilvus(tmp_path_factory.mktemp("milvus") / "data")
+    server.start()
+    server.wait()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def frozen(server: EmbeddedMilvus) -> Iterator[None]:
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_a_server_that_hangs_is_given_up_and_then_left_alone(hanging_server: EmbeddedMilvus, is_warm: bool) -> None:
+    patient = MilvusIndex(hanging_server.uri)
+    made = collection_on(patient)
+    index = MilvusIndex(hanging_server.uri, timeout_seconds=2)
+    if is_warm:
+        index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+    begin = time.monotonic()
+    with frozen(hanging_server):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+        with pytest.raises(CircuitOpenError, match="The last time: The index did not answer"):
+            index.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)
+    assert time.monotonic() - begin < 50  # a load alone was given sixty seconds
+    assert patient.search(made, BOT, vectors(1).question, fields=VECTOR_FIELDS, limit=1)["question"] == []
+
+
+def test_a_write_to_a_server_that_hangs_is_over_before_its_lease(hanging_server: EmbeddedMilvus) -> None:
+    index = MilvusIndex(hanging_server.uri, timeout_seconds=30)
+    made = collection_on(index)
+    fill(index, made, [row(made)])
+    begin = time.monotonic()
+    with frozen(hanging_server), pytest.raises(StoreUnavailableError):
+        index.upsert(made, [(row(made), vectors(1))], within_seconds=1)
+    assert time.monotonic() - begin < 30  # one attempt could take as long, and three three times that
+
+
+def test_a_server_that_hangs_while_indexes_are_looked_for_is_given_up(
+    hanging_server: EmbeddedMilvus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = MilvusIndex(hanging_server.uri)
+    made = collection_on(index)
+    monkeypatch.setattr(milvus, "LONG_TIMEOUT_SECONDS", 0.5)
+    with frozen(hanging_server), pytest.raises(StoreUnavailableError):
+        index._index_and_load(made)
 
 
 @pytest.mark.parametrize("index_type", ["FLAT", "IVF_FLAT", "HNSW", "AUTOINDEX"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.domain import Collection
 from shared.errors import CircuitOpenError, StoreUnavailableError
 from tests.api import client_of
 from tests.worlds import World, memory_world
@@ -487,7 +488,8 @@ def test_ready_tells_which_part_does_not_answer(
 ) -> None:
     assert fast.get("/ready").json() == {"is_ready": True, "parts": {"catalog": "ok", "index": "ok", "model": "ok"}}
 
-    def away() -> None:
+    def away(collections: Sequence[Collection]) -> None:
+        assert collections == twins.registry.collections()
         raise StoreUnavailableError("The index did not answer.")
 
     monkeypatch.setattr(twins.index, "ping", away)

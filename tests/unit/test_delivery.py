@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,14 @@ from shared import delivery
 from shared.catalog.delivery import MAX_ATTEMPTS
 from shared.delivery import BATCH, BATCH_SECONDS, RESERVE_SECONDS, next_batch
 from shared.domain import Collection, EmbedderModel, IndexRow, Marker, Vectors
-from shared.errors import CollectionMissingError, MismatchError, RefusedRowError, StoreUnavailableError
+from shared.errors import (
+    CollectionMissingError,
+    ConfigurationError,
+    LockstepError,
+    MismatchError,
+    RefusedRowError,
+    StoreUnavailableError,
+)
 from shared.testing import HashingEmbedder, InMemoryCatalog, InMemoryVectorIndex
 from tests.worlds import World, memory_world
 
@@ -40,6 +48,7 @@ class Index(InMemoryVectorIndex):
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[int] = []
+        self.within: list[float | None] = []  # how long each of them may take
         self.before_writing: Callable[[Rows], None] = lambda rows: None
         self.when_read: Callable[[dict[UUID, tuple[IndexRow, Vectors]]], dict[UUID, tuple[IndexRow, Vectors]]] = dict
         self.seconds_to_write = 10.0
@@ -48,10 +57,11 @@ class Index(InMemoryVectorIndex):
     def write_timeout_seconds(self) -> float:
         return self.seconds_to_write
 
-    def upsert(self, collection: Collection, rows: Rows) -> None:
+    def upsert(self, collection: Collection, rows: Rows, *, within_seconds: float | None = None) -> None:
         self.writes.append(len(rows))
+        self.within.append(within_seconds)
         self.before_writing(rows)
-        super().upsert(collection, rows)
+        super().upsert(collection, rows, within_seconds=within_seconds)
 
     def fetch(
         self, collection: Collection, bot_id: UUID, passage_ids: Sequence[UUID]
@@ -215,12 +225,15 @@ def test_what_the_index_refuses_is_found_by_halving(world: World, index: Index) 
     assert len(index.writes) == 2 + 2 * 5  # the first batch, and the second with its halves
 
 
-def test_an_index_that_is_away_costs_no_attempt_and_loses_nothing(world: World, index: Index, clock: Clock) -> None:
+@pytest.mark.parametrize("kind", [StoreUnavailableError, ConfigurationError])
+def test_an_index_that_is_away_or_refuses_us_costs_no_attempt_and_loses_nothing(
+    world: World, index: Index, clock: Clock, kind: type[LockstepError]
+) -> None:
     def away(rows: Rows) -> None:
-        raise StoreUnavailableError()
+        raise kind()
 
     index.before_writing = away
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(kind):
         world.put("faq.csv", FAQ)
     for _ in range(MAX_ATTEMPTS + 1):
         world.sync()
@@ -260,6 +273,18 @@ def test_nothing_is_written_with_less_lease_left_than_a_write_may_take(
     clock.now += 3600
     world.sync()
     assert state(world) == ("live", None)
+
+
+def test_a_write_hears_how_much_of_the_lease_is_left(world: World, index: Index, embedder: Embedder) -> None:
+    def embed_slowly(texts: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        time.sleep(0.2)
+        return vectors
+
+    embedder.spoil = embed_slowly
+    world.put("faq.csv", FAQ)
+    (seconds,) = index.within
+    assert seconds is not None
+    assert 0 < seconds <= delivery.LEASE_SECONDS - 0.2
 
 
 @pytest.mark.parametrize(("seconds", "sizes"), [(1e9, [2, 5]), (0.0, [2, 1, 1, 1, 1, 1])])

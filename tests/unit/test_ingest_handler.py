@@ -56,10 +56,12 @@ class Index(InMemoryVectorIndex):
         super().__init__()
         self.away_for: set[UUID] = set()
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]], *, within_seconds: float | None = None
+    ) -> None:
         if any(row.bot_id in self.away_for for row, _ in rows):
             raise StoreUnavailableError()
-        super().upsert(collection, rows)
+        super().upsert(collection, rows, within_seconds=within_seconds)
 
 
 class Invocation:

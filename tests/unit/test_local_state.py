@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.state import FORMAT, State, check_port, is_loopback
+from infra.local.up import Laptop
 from shared.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -225,3 +226,16 @@ def test_what_an_instance_wrote_of_itself_may_be_damaged(state: State, damaged: 
     state.root.mkdir(parents=True, exist_ok=True)
     state.running.write_text(damaged)
     assert state.read_running() == {}
+
+
+def test_snapshots_may_lie_in_any_s3_store(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {
+        "LOCKSTEP_BACKUP_URL": "s3://backups",
+        "LOCKSTEP_S3_ENDPOINT_URL": "https://obs.example.com",
+        "LOCKSTEP_S3_REGION": "ap-1",
+        "LOCKSTEP_S3_ADDRESSING_STYLE": "virtual",
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    state.prepare()
+    assert chosen.items() <= Laptop(state).environment.items()

@@ -17,6 +17,7 @@ from shared.errors import (
     MismatchError,
     NotFoundError,
     ObjectChangedError,
+    OverdueError,
     RefusedRowError,
     StoreUnavailableError,
 )
@@ -75,6 +76,17 @@ def test_after_that_many_failures_in_a_row_the_store_is_left_alone(circuit: Circ
         circuit.call(never)
     assert caught.value.retry_after_seconds == REST
     assert caught.value.retryable
+
+
+def test_a_store_that_is_left_alone_says_what_was_wrong_last_in_one_short_line(circuit: Circuit) -> None:
+    fail(circuit, FAILURES - 1)
+    with pytest.raises(StoreUnavailableError):
+        circuit.call(fails(StoreUnavailableError("the disk\n   is full " + "of rows " * 100)))
+    with pytest.raises(
+        CircuitOpenError, match=r"for 10 s more\. The last time: the disk is full of rows .* …$"
+    ) as caught:
+        circuit.call(never)
+    assert len(str(caught.value)) < 300
 
 
 def test_an_answer_in_between_begins_the_count_again(circuit: Circuit) -> None:
@@ -208,6 +220,34 @@ def test_what_asking_again_would_not_mend_is_asked_once(circuit: Circuit, error:
     with pytest.raises(type(error)):
         call_with_retries(circuit, work)
     assert work.calls == 1
+
+
+def test_what_took_too_long_is_a_failure_and_is_not_asked_again(circuit: Circuit) -> None:
+    work = Flaky(99, OverdueError())
+    for calls in range(1, FAILURES + 1):
+        with pytest.raises(OverdueError):
+            call_with_retries(circuit, work)
+        assert work.calls == calls
+    with pytest.raises(CircuitOpenError):
+        call_with_retries(circuit, work)
+
+
+@pytest.mark.parametrize(("slow_call", "calls"), [(1, 1), (2, 2), (3, 3)])
+def test_nothing_is_asked_again_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, slow_call: int, calls: int
+) -> None:
+    monkeypatch.setattr("shared.resilience.time.monotonic", clock)
+
+    class Slow(Flaky):
+        def __call__(self) -> str:
+            if self.calls + 1 == slow_call:
+                clock.now += 60
+            return super().__call__()
+
+    work = Slow(99)
+    with pytest.raises(StoreUnavailableError, match="away"):
+        call_with_retries(Circuit("index"), work, seconds=60)
+    assert work.calls == calls
 
 
 def test_another_error_on_the_second_try_ends_the_tries(circuit: Circuit) -> None:

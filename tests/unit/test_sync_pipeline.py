@@ -24,11 +24,13 @@ class Index(InMemoryVectorIndex):
         self.trouble: dict[UUID, Exception] = {}
         self.keeps = False
 
-    def upsert(self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]]) -> None:
+    def upsert(
+        self, collection: Collection, rows: Sequence[tuple[IndexRow, Vectors]], *, within_seconds: float | None = None
+    ) -> None:
         for row, _ in rows:
             if row.bot_id in self.trouble:
                 raise self.trouble[row.bot_id]
-        super().upsert(collection, rows)
+        super().upsert(collection, rows, within_seconds=within_seconds)
 
     def delete(self, collection: Collection, bot_id: UUID, keys: Sequence[UUID] | Sequence[str]) -> None:
         if not self.keeps:

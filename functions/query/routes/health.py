@@ -22,7 +22,7 @@ def health() -> dict[str, str]:
 def ready(services: ServicesOf, response: Response) -> ReadyOut:
     checks: dict[str, Callable[[], Any]] = {
         "catalog": services.registry.deployment_id,
-        "index": services.index.ping,
+        "index": lambda: services.index.ping(services.registry.collections()),
         "model": lambda: services.embedders.own().embed_query("ready?"),
     }
     parts = {name: _state_of(check) for name, check in checks.items()}
