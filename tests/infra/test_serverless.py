@@ -79,6 +79,7 @@ NOT_IN_THE_CLOUD = {
     "reranker_hits": "the default",
     "reranker_path": "no layer has one",
     "reranker_timeout_seconds": "the default",
+    "s3_addressing_style": "what botocore chooses is right for AWS",
     "s3_endpoint_url": "AWS's own",
     "s3_region": "the function's own",
     "upload_signing_key": "S3 signs uploads itself",
