@@ -15,13 +15,13 @@ SIGNALS: tuple[Signal, ...] = get_args(Signal)
 LEXICAL: Signal = "lexical"
 GRAPH: Signal = "graph"
 UNNAMED = 0.25  # how much a walk counts that starts from hits alone, which are less sure than names in the question
-GRAPH_CONSTANT = 10  # how slowly what a walker visits less counts for less
+GRAPH_CONSTANT = 20  # how slowly what a walker visits less counts for less
 # Candidates of a vector field count by how far they are above the one at this place, which has nothing to do with the
 # question; further down, ranks alone tell. As similarities fall with the logarithm of the place, two earlier ones tell it.
 NOISE_PLACE = 100
 READ_PLACES = (10, 50)
 TAIL = 0.02  # what a rank alone counts at most
-WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.25, GRAPH: 2.0}
+WEIGHTS: Mapping[str, float] = {"question": 0.75, "response": 0.25, "combined": 0.25, LEXICAL: 1.5, GRAPH: 2.5}
 
 
 class Part(NamedTuple):

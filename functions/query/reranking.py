@@ -28,7 +28,7 @@ INTENT: Literal["intent"] = "intent"
 CAN_BE_LEFT_OUT = (*SIGNALS, INTENT)
 RERANKER_WEIGHT = 4.0  # more than all searches together: it has read both texts
 # What a signal of 1 adds to a score, as a share of it.
-SHARES: Mapping[Adjustment, float] = {"intent": 0.3, "should": 0.5, "recency": 0.1, "feedback": 0.1}
+SHARES: Mapping[Adjustment, float] = {"intent": 0.4, "should": 0.5, "recency": 0.1, "feedback": 0.1}
 PRIOR_VOTES = 2  # up, and as many down, that every pair has to begin with
 
 
