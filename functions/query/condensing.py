@@ -135,18 +135,22 @@ def _chosen(sentences: Sequence[_Sentence]) -> list[_Sentence]:
     asking = sorted((s for s in sentences if s.asks), key=lambda s: (not s.has_mark, -len(s.telling)))
     topic = _topic(sentences)
     kept = _fitting([*asking, topic] if topic and not topic.asks else asking, [])
+    leading = _leading_to(asking, sentences)
     told = {word for s in kept for word in s.telling}
-    refers = any(s.refers for s in asking) and not (topic and topic.length <= MAX_TITLE_WORDS)
+    # "It" may mean a title, or a name in the sentence before, which is added by itself.
+    is_said = bool((topic and topic.length <= MAX_TITLE_WORDS) or (leading and leading[0].names))
+    refers = any(s.refers for s in asking) and not is_said
     is_clear = any(s.names for s in kept) or (len(told) >= LEAST_WORDS and not refers)
     if not asking:
         kept = _with_more(kept, sorted(sentences, key=lambda s: (not s.names, -len(s.telling))), MANY_WORDS)
     elif not is_clear:
-        kept = _with_more(kept, _leading_to(sentences.index(min(asking, key=sentences.index)), sentences), ENOUGH_WORDS)
+        kept = _with_more(kept, leading, ENOUGH_WORDS)
     return [sentence for sentence in sentences if sentence in kept]
 
 
-def _leading_to(place: int, sentences: Sequence[_Sentence]) -> list[_Sentence]:
-    """The nearest sentence before that one first; those behind it last."""
+def _leading_to(asking: Sequence[_Sentence], sentences: Sequence[_Sentence]) -> list[_Sentence]:
+    """All, but the nearest sentence before the first one that asks comes first, and those behind it last."""
+    place = min((sentences.index(sentence) for sentence in asking), default=0)
     return [*reversed(sentences[:place]), *sentences[place:]]
 
 

@@ -98,6 +98,13 @@ def test_a_question_that_tells_little_keeps_what_led_to_it(between: str, questio
     assert "Dear Sir" not in text and "looked for another house" not in text
 
 
+def test_a_known_name_stands_for_the_sentence_before_a_question_that_says_it() -> None:
+    story = "I have been looking after the boat of my neighbour for a whole year. She showed me a rusty bilge pump. "
+    question = "Could it leak in a cold winter?"
+    assert condense(story + question, names=["bilge pump"]).text == f"{question} bilge pump"
+    assert condense(story + question).text.endswith(f"She showed me a rusty bilge pump. {question}")
+
+
 def test_what_follows_a_question_that_tells_little_is_kept_where_nothing_leads_to_it() -> None:
     text = condense(
         "Hello everyone. What can I do about it? My bilge pump leaks oil, and has done so since I bought it."
