@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 from shared.completions import MAX_ANSWER_BYTES, content_of
@@ -42,17 +43,20 @@ class OpenAIWriter:
         self._model = model
         self._timeout_seconds = timeout_seconds
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
         from httpx2 import HTTPError
         from openai import OpenAIError
 
+        seconds = min(self._timeout_seconds, seconds_left)
+        if seconds <= 0:
+            raise StoreUnavailableError("No time is left to ask the LLM.")
         # The client's own time-out is for each read: an answer that drips in would never be too late for it.
-        call = self._calls.submit(self._complete, question, evidence)
+        call = self._calls.submit(self._complete, question, evidence, seconds)
         try:
-            body = call.result(self._timeout_seconds)
+            body = call.result(seconds)
         except TimeoutError as error:
             call.cancel()
-            raise StoreUnavailableError(f"The LLM did not answer within {self._timeout_seconds:g} s.") from error
+            raise StoreUnavailableError(f"The LLM did not answer within {seconds:.3g} s.") from error
         except (OpenAIError, HTTPError) as error:
             raise StoreUnavailableError(f"The LLM did not answer ({type(error).__name__}).") from error
         text = content_of(body).strip()
@@ -60,8 +64,8 @@ class OpenAIWriter:
             raise StoreUnavailableError("The LLM said nothing.")
         return read_answer(text, len(evidence))
 
-    def _complete(self, question: str, evidence: Sequence[Evidence]) -> bytes:
-        deadline = time.monotonic() + self._timeout_seconds
+    def _complete(self, question: str, evidence: Sequence[Evidence], seconds: float) -> bytes:
+        deadline = time.monotonic() + seconds
         asked = self._client.chat.completions.with_streaming_response.create(
             model=self._model,
             messages=[

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from shared.aliases import aliases_of, folded_name
@@ -20,7 +19,9 @@ MAX_KEY_CHARACTERS = 200
 LEAD_WORDS = 3  # by which longer names are looked up
 MAX_NAMES = 64  # of one pair
 MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
-MAX_QUESTION_WORDS = 64
+MAX_QUESTION_WORDS = (
+    300  # that are searched for names: a long message tells what it asks about at its beginning or its end
+)
 
 # Fields of a record, their names folded, that hold what it is about.
 FOCUS_FIELDS = ("focus", "entity", "title", "name", "baslik", "konu", "제목")
@@ -77,8 +78,20 @@ def _texts(value: Any) -> list[str]:
 
 
 def phrases(text: str, *, max_words: int | None = None, longest: int = MAX_NAME_WORDS) -> Iterator[str]:
-    """The keys of all names of up to `longest` words that could stand in a text: its runs of words, place by place."""
-    found = list(islice(words(text), max_words))
+    """The keys of all names of up to `longest` words that could stand in a text: its runs of words, place by place.
+
+    Of more than `max_words` words the first and the last half of so many are read.
+    """
+    found = list(words(text))
+    if max_words is None or len(found) <= max_words:
+        yield from _runs(found, longest)
+    else:
+        last = max_words // 2
+        yield from _runs(found[: max_words - last], longest)
+        yield from _runs(found[len(found) - last :], longest)
+
+
+def _runs(found: Sequence[str], longest: int) -> Iterator[str]:
     for begin in range(len(found)):
         key = found[begin]
         yield key

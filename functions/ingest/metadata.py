@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from functions.ingest.language import language_of
 from shared.domain import Metadata
+from shared.language import language_of
 
 ALIASES = "aliases"  # where names from a column that only the bot's settings know are kept
 _TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*")

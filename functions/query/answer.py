@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,16 +32,23 @@ class Answer:
     text: str
     abstained: bool
     citations: tuple[tuple[int, Evidence], ...]
+    quoted: tuple[
+        tuple[int, str], ...
+    ]  # sentences that stand in what is cited to the letter, with the citation's number
     writer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers questions of a bot. `writers` are asked in turn until one does not fail."""
+    """Answers questions of a bot. `writers` are asked in turn until one does not fail.
+
+    They are told how much is left of the `seconds` for an answer: the last of them should need hardly any.
+    """
 
     retrieval: Retrieval
     reading: ReadingCatalog
     writers: Callable[[], Mapping[str, AnswerWriter]]
+    seconds: float = inf
 
     def answer(
         self,
@@ -53,12 +61,13 @@ class Answerer:
         session_id: str | None = None,
     ) -> Answer:
         """Search, write, and validate once more; if the knowledge changed meanwhile, do it once again."""
-        begin = time.perf_counter()
+        begin = monotonic()
+        deadline = begin + self.seconds
         for _ in range(2):
             found = self.retrieval.search(bot, question, top_k=top_k, matching=matching, neighbours=NEIGHBOURS)
             context = pack(found.hits, found.neighbours)
             is_enough = bool(context) and not self._is_weak(bot, found)
-            answer = _answer(context, *(self._write(question, context) if is_enough else _NOTHING))
+            answer = _answer(context, *(self._write(question, context, deadline) if is_enough else _NOTHING))
             entry = _log_entry(answer, question, found.hits, _milliseconds_since(begin), user_id, session_id)
             if self.reading.log(bot, entry, [evidence.passage_id for evidence in context]):
                 return answer
@@ -70,11 +79,11 @@ class Answerer:
         place = self.retrieval.embedder_of(bot).vocabulary_place
         return is_weak(found, lambda asked: self.reading.rarity(bot, asked), place)
 
-    def _write(self, question: str, context: Sequence[Evidence]) -> tuple[str, WrittenAnswer]:
+    def _write(self, question: str, context: Sequence[Evidence], deadline: float) -> tuple[str, WrittenAnswer]:
         failed: Exception | None = None
         for name, writer in self.writers().items():
             try:
-                written = writer.write(question, context)
+                written = writer.write(question, context, seconds_left=deadline - monotonic())
             except LockstepError as error:
                 logger().warning("an answer writer failed", writer=name, error=f"{type(error).__name__}: {error}")
                 failed = error
@@ -85,11 +94,11 @@ class Answerer:
 
 def _answer(context: Sequence[Evidence], writer: str, written: WrittenAnswer) -> Answer:
     citations = tuple((number, context[number - 1]) for number in written.cited)
-    return Answer(uuid4(), written.text, written.abstained, citations, writer)
+    return Answer(uuid4(), written.text, written.abstained, citations, written.quoted, writer)
 
 
 def _milliseconds_since(begin: float) -> int:
-    return int((time.perf_counter() - begin) * 1000)
+    return int((monotonic() - begin) * 1000)
 
 
 def _log_entry(

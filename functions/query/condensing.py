@@ -2,7 +2,8 @@
 
 Greetings, thanks and the story around a question mislead search: the vector of a message is that of all it tells, and its many
 words find what has nothing to do with it. Kept are the sentences that ask, a topic that is named in front of them, and the names
-in the rest that the bot knows; where it is not clear what is asked about, the most telling sentences of the rest as well.
+in the rest that the bot knows; where it is not clear what is asked about, the sentences that lead to the question as well. Of a
+language without phrases here it is not known what asks: nothing is left out of it but what stands furthest from the end.
 
 How rare a word is in the passages does not say that it matters here: the words of a story ("son", "several") are rarer there than
 those of its subject. Hence names, and not weights, choose what is kept of a story.
@@ -11,34 +12,32 @@ those of its subject. Hence names, and not weights, choose what is kept of a sto
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
 from functions.query.cues import Cues, Word, words_of
+from functions.query.phrases import ASKING, COURTESY, LEADING, PERSONAL, REFERRING, has, languages, phrases
 from shared.analysis import telling_words
 from shared.errors import StoreUnavailableError
+from shared.language import language_of
 from shared.ports import QuestionCondenser
 from shared.sentences import sentence_ends
 from shared.telemetry import logger
 
 SHORT_WORDS = 16  # a question of so few is never condensed
-MAX_CHARACTERS = 16_000  # that are read: the first and the last half of them
 MAX_SENTENCE_WORDS = 40  # what goes on for longer without a full stop is parted at a comma, or anywhere
 MAX_TOPIC_WORDS = 25  # of a first sentence that tells no story, but what all is about: "Trisomy 7."
+MAX_TITLE_WORDS = 5  # of one that is a title: "it" means what it names
 MAX_WORDS = 80  # of a condensed question, names not counted
+MAX_WORDS_UNREAD = 200  # of one in a language without phrases
 MAX_NAMES = 6  # that are added
-ENOUGH_WORDS = 5  # that tell something, of sentences that are kept though they do not ask …
-LEAST_WORDS = 3  # … because those that ask have fewer than this, or say "it"
-MAX_KEYWORDS = 24
+ENOUGH_WORDS = 7  # that tell something, of the sentences that lead to what is asked …
+LEAST_WORDS = 3  # … because that has fewer than this, or says "it"
+MANY_WORDS = 10  # that tell something, of a message that asks nothing
 MAX_WRITTEN_CHARACTERS = 500  # by an LLM
 MIN_SUPPORT = 0.5  # of the words of what an LLM writes that the question must have
 
-_PHRASES = Path(__file__).with_name("phrases.toml")
-_ASKING, _COURTESY, _LEADING, _PERSONAL, _REFERRING = "asking", "courtesy", "leading", "personal", "referring"
 _MARK = re.compile(r"[?？؟]")
 # Sentences end with a line, and also where the space behind a full stop was forgotten.
 _LINES = re.compile(r"\s*\n\s*|(?<=[^\W\d_]{3}[.?!])(?=[^\W\d_])")
@@ -52,14 +51,6 @@ class Condensed:
 
     text: str  # the question itself, if there was nothing to leave out
 
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        """Words of the text that tell what it is about, as they are written, each once."""
-        read = self.text[:MAX_CHARACTERS]
-        telling = telling_words(read)
-        found = (read[word.begin : word.end] for word in words_of(read) if word.text in telling)
-        return tuple(dict.fromkeys(found))[:MAX_KEYWORDS]
-
 
 def condense(question: str, *, names: Collection[str] = ()) -> Condensed:
     """What a question asks, in its own words and order. A short one, and one that only asks, comes back as it is.
@@ -67,12 +58,11 @@ def condense(question: str, *, names: Collection[str] = ()) -> Condensed:
     `names` are keys (`shared.names.key_of`) of names that the bot knows; of those that stand in what is left out, the first
     are added.
     """
-    if _length(words_of(question[:MAX_CHARACTERS])) <= SHORT_WORDS:
+    if _length(words_of(question)) <= SHORT_WORDS:
         return Condensed(question)
-    read = _clipped(question)
-    sentences = _sentences(read, names)
-    kept = _chosen(sentences)
-    if len(read) == len(question) and len(kept) == len(sentences) and not any(s.was_cut for s in sentences):
+    sentences = _sentences(question, names)
+    kept = _chosen(sentences) if language_of(question) in languages() else _last(sentences)
+    if len(kept) == len(sentences) and not any(s.was_cut for s in sentences):
         return Condensed(question)
     return Condensed(" ".join([*(s.text for s in kept), *_added(sentences, kept)]) or question)
 
@@ -88,7 +78,7 @@ def condense_with(condenser: QuestionCondenser | None, question: str, *, names: 
         logger().warning("a question is condensed without the LLM", reason=str(error))
         return plain
     words = words_of(written)
-    asked = {word.text for word in words_of(_clipped(question))}
+    asked = {word.text for word in words_of(question)}
     supported = sum(word.text in asked for word in words)
     if not words or len(written) > MAX_WRITTEN_CHARACTERS or supported < MIN_SUPPORT * len(words):
         return plain
@@ -98,14 +88,14 @@ def condense_with(condenser: QuestionCondenser | None, question: str, *, names: 
 def asks(text: str) -> bool:
     """Whether it asks something, by a question mark or by its words; a single word ("Name", "List") is a title."""
     words = words_of(text)
-    return _MARK.search(text) is not None or (len(words) > 1 and _has(_ASKING, words))
+    return _MARK.search(text) is not None or (len(words) > 1 and has(ASKING, words))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sentence:
     text: str  # without courtesies and what only leads to a question
     length: int  # words
-    telling: frozenset[str]  # those of its words that say what it is about
+    telling: frozenset[str]  # those of its words that say what it is about, as they are written
     names: Mapping[str, str]  # that the bot knows, by their keys, as they are written
     asks: bool
     has_mark: bool
@@ -129,12 +119,12 @@ def _sentence(written: str, telling: frozenset[str], known: Cues[str]) -> _Sente
     return _Sentence(
         text=text,
         length=_length(left),
-        telling=telling & {word.text for word in left},
+        telling=frozenset(text[word.begin : word.end].lower() for word in left if word.text in telling),
         names={name.told: text[named[name.begin].begin : named[name.end - 1].end] for name in known.find(named)},
-        asks=bool(left) and (has_mark or _has(_ASKING, words)),
+        asks=bool(left) and (has_mark or has(ASKING, words)),
         has_mark=has_mark,
-        refers=_has(_REFERRING, words),
-        is_personal=_has(_PERSONAL, words),
+        refers=has(REFERRING, words),
+        is_personal=has(PERSONAL, words),
         was_cut=text != written,
     )
 
@@ -145,15 +135,38 @@ def _chosen(sentences: Sequence[_Sentence]) -> list[_Sentence]:
     asking = sorted((s for s in sentences if s.asks), key=lambda s: (not s.has_mark, -len(s.telling)))
     topic = _topic(sentences)
     kept = _fitting([*asking, topic] if topic and not topic.asks else asking, [])
+    leading = _leading_to(asking, sentences)
     told = {word for s in kept for word in s.telling}
-    is_clear = any(s.names for s in kept) or (len(told) >= LEAST_WORDS and not any(s.refers for s in asking))
-    if not (asking and is_clear):
-        told |= {word for s in sentences for name in s.names for word in name.split()}
-        enough = ENOUGH_WORDS if asking else 2 * ENOUGH_WORDS
-        for sentence in sorted(sentences, key=lambda s: -len(s.telling)):
-            if sentence not in kept and len(told) < enough and sentence.telling:
-                kept = _fitting([sentence], kept)
-                told |= sentence.telling
+    # "It" may mean a title, or a name in the sentence before, which is added by itself.
+    is_said = bool((topic and topic.length <= MAX_TITLE_WORDS) or (leading and leading[0].names))
+    refers = any(s.refers for s in asking) and not is_said
+    is_clear = any(s.names for s in kept) or (len(told) >= LEAST_WORDS and not refers)
+    if not asking:
+        kept = _with_more(kept, sorted(sentences, key=lambda s: (not s.names, -len(s.telling))), MANY_WORDS)
+    elif not is_clear:
+        kept = _with_more(kept, leading, ENOUGH_WORDS)
+    return [sentence for sentence in sentences if sentence in kept]
+
+
+def _leading_to(asking: Sequence[_Sentence], sentences: Sequence[_Sentence]) -> list[_Sentence]:
+    """All, but the nearest sentence before the first one that asks comes first, and those behind it last."""
+    place = min((sentences.index(sentence) for sentence in asking), default=0)
+    return [*reversed(sentences[:place]), *sentences[place:]]
+
+
+def _with_more(kept: list[_Sentence], others: Iterable[_Sentence], enough: int) -> list[_Sentence]:
+    """What is kept, and of the others so many that they tell enough words."""
+    told: set[str] = set()
+    for sentence in others:
+        if len(told) < enough and sentence.telling and sentence not in kept:
+            kept = _fitting([sentence], kept)
+            told |= sentence.telling
+    return kept
+
+
+def _last(sentences: Sequence[_Sentence]) -> list[_Sentence]:
+    """As many as there is room for, from the end on."""
+    kept = _fitting(reversed(sentences), [], MAX_WORDS_UNREAD)
     return [sentence for sentence in sentences if sentence in kept]
 
 
@@ -163,10 +176,10 @@ def _topic(sentences: Sequence[_Sentence]) -> _Sentence | None:
     return first if first and not first.is_personal and first.length <= MAX_TOPIC_WORDS else None
 
 
-def _fitting(sentences: Iterable[_Sentence], kept: Sequence[_Sentence]) -> list[_Sentence]:
+def _fitting(sentences: Iterable[_Sentence], kept: Sequence[_Sentence], most: int = MAX_WORDS) -> list[_Sentence]:
     """What is kept, and those sentences that there is room for beside it; one is always."""
     fitting = list(kept)
-    room = MAX_WORDS - sum(sentence.length for sentence in kept)
+    room = most - sum(sentence.length for sentence in kept)
     for sentence in sentences:
         if sentence.length <= room or not fitting:
             fitting.append(sentence)
@@ -179,13 +192,6 @@ def _added(sentences: Sequence[_Sentence], kept: Sequence[_Sentence]) -> list[st
     said = {name for sentence in kept for name in sentence.names}
     added = {name: written for s in sentences for name, written in s.names.items() if name not in said}
     return list(added.values())[:MAX_NAMES]
-
-
-def _clipped(question: str) -> str:
-    if len(question) <= MAX_CHARACTERS:
-        return question
-    half = MAX_CHARACTERS // 2
-    return f"{question[:half]}\n{question[-half:]}"
 
 
 def _parts_of(text: str) -> Iterator[str]:
@@ -211,8 +217,8 @@ def _short_enough(sentence: str) -> Iterator[str]:
 
 
 def _without_courtesies(written: str, words: Sequence[Word]) -> str:
-    spans = [(words[found.begin].begin, words[found.end - 1].end) for found in _phrases(_COURTESY).find(words)]
-    led = max((words[found.end - 1].end for found in _phrases(_LEADING).find(words) if found.begin == 0), default=0)
+    spans = [(words[found.begin].begin, words[found.end - 1].end) for found in phrases(COURTESY).find(words)]
+    led = max((words[found.end - 1].end for found in phrases(LEADING).find(words) if found.begin == 0), default=0)
     if led and led < words[-1].end:
         spans.append((0, led))
     if not spans:
@@ -228,13 +234,3 @@ def _without_courtesies(written: str, words: Sequence[Word]) -> str:
 def _length(words: Sequence[Word]) -> int:
     """How many words those are; two pairs of characters count as one."""
     return (len(words) + len({word.begin for word in words})) // 2
-
-
-def _has(table: str, words: Sequence[Word]) -> bool:
-    return next(_phrases(table).find(words), None) is not None
-
-
-@lru_cache(maxsize=5)  # as many as there are tables
-def _phrases(table: str) -> Cues[None]:
-    languages = tomllib.loads(_PHRASES.read_text("utf-8"))[table]
-    return Cues((phrase, None) for phrases in languages.values() for phrase in phrases)

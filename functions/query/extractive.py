@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
 from shared.analysis import words
@@ -44,7 +45,7 @@ class ExtractiveWriter:
     def __init__(self, embedder: Callable[[], Embedder]) -> None:
         self._embedder = embedder
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
         sentences = _each_once(
             s for number, item in enumerate(evidence[:PASSAGES], start=1) for s in _sentences(item.text, number)
         )
@@ -55,7 +56,11 @@ class ExtractiveWriter:
         else:
             quoted = self._nearest(question, sentences)
         text = " ".join(f"{sentence.text} [{sentence.number}]" for sentence in quoted)
-        return WrittenAnswer(text, tuple(dict.fromkeys(sentence.number for sentence in quoted)))
+        return WrittenAnswer(
+            text,
+            tuple(dict.fromkeys(sentence.number for sentence in quoted)),
+            quoted=tuple((sentence.number, sentence.text) for sentence in quoted),
+        )
 
     def _nearest(self, question: str, sentences: Sequence[_Sentence]) -> list[_Sentence]:
         """The best passage first, and within a passage in the order in which it says them."""

@@ -81,3 +81,8 @@ class FilterIn(FieldsIn):
     def filter(self) -> Filter:
         must_not, should = (None if asked is None else asked.fields() for asked in (self.must_not, self.should))
         return Filter(**(self.must or self).values(), must_not=must_not, should=should)
+
+
+def filter_of(given: FilterIn | None) -> Filter:
+    """None filters nothing."""
+    return Filter() if given is None else given.filter()

@@ -27,6 +27,7 @@ from functions.query.reranking import (
     should_shares,
 )
 from functions.query.trust import trust_in
+from shared.analysis import words
 from shared.domain import VECTOR_FIELDS, Bearer, Bot, Candidate, Evidence, Filter
 from shared.embedders import Embedders
 from shared.errors import CollectionMissingError
@@ -148,6 +149,8 @@ class Retrieval:
         Raises EmbedderMismatchError if this process does not have the bot's embedder.
         """
         clock = _Clock()
+        if not any(words(question)):  # of marks and pictures alone everything is equally far
+            return SearchResult([], True, 0, clock.milliseconds, searched_for=question)
         matching = self._with_corrections(bot, matching)
         passage_ids = self._narrowed(bot, matching, clock)
         if passage_ids == []:
@@ -193,11 +196,11 @@ class Retrieval:
         if named:
             with clock.measure("graph"):
                 text = self._walker.with_own_names(bot, condensed, named)
-        words = condensed if text == condensed else f"{text}\n{condensed}"  # each word counts once
+        by_words = condensed if text == condensed else f"{text}\n{condensed}"  # each word counts once
         is_embedded = set(VECTOR_FIELDS) - set(without)
         trust = trust_in(self.embedder_of(bot), text) if is_embedded else 1.0
         intents: Intents = {} if INTENT in without else intents_of(text)
-        return _Asked(bot, text, words, named, intents, matching, passage_ids, without, trust, clock)
+        return _Asked(bot, text, by_words, named, intents, matching, passage_ids, without, trust, clock)
 
     def embedder_of(self, bot: Bot) -> Embedder:
         """What its rows were made by. Raises EmbedderMismatchError if this process does not have it."""

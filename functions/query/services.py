@@ -83,7 +83,12 @@ class Services:
 
     @cached_property
     def answerer(self) -> Answerer:
-        return Answerer(retrieval=self.retrieval, reading=self.reading, writers=lambda: self._writers)
+        return Answerer(
+            retrieval=self.retrieval,
+            reading=self.reading,
+            writers=lambda: self._writers,
+            seconds=self.settings.llm_timeout_seconds,
+        )
 
     @cached_property
     def _writers(self) -> dict[str, AnswerWriter]:

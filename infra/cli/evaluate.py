@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -29,7 +29,11 @@ def evaluate(
     qrels: Annotated[Path, typer.Option(help="What answers them: question id, answer id, grade; apart by tabs.")],
     bot: Annotated[str | None, typer.Option(help="The bot to ask; not needed to compare two runs.")] = None,
     by: Annotated[
-        str, typer.Option(help="What the answer ids of the qrels are: external_id, document (its path) or title.")
+        str,
+        typer.Option(
+            help="What the answer ids of the qrels are: external_id, document (its path), name (of its file, without folders) "
+            "or title (of the pair: a record's title, a section's headings, or the question that it answers)."
+        ),
     ] = "external_id",
     field: Annotated[str | None, typer.Option(help="The field of the question, if it is not text.")] = None,
     min_grade: Annotated[int, typer.Option(help="The least grade that counts as an answer.")] = 1,
@@ -52,8 +56,8 @@ def evaluate(
 
     Everything goes through the API of a running instance. Two runs are compared by a paired randomisation test.
     """
-    if by not in ("external_id", "document", "title"):
-        raise typer.BadParameter("--by is external_id, document or title")
+    if by not in get_args(Identity):
+        raise typer.BadParameter(f"--by is one of {', '.join(get_args(Identity))}")
     judgements, baselines = read_judgements(qrels, min_grade, zero_grade), [read_run(file) for file in compare or ()]
     if bot is None and len(baselines) != 2:
         raise typer.BadParameter("name a --bot to ask, or two files to --compare")
@@ -97,6 +101,7 @@ def _report(
     return {
         "questions": len(next(iter(values.values()))),
         "measures": {name: asdict(estimate(each)) for name, each in values.items()},
+        "compared_questions": len({one.question_id for one in before} & next(iter(values.values())).keys()),
         "compared": {name: asdict(difference(each, values[name])) for name, each in earlier.items()},
         "latency_ms": {"p50": times[len(times) // 2], "p95": times[int(len(times) * 0.95)]} if times else {},
     }
@@ -115,5 +120,7 @@ def _show(report: dict[str, Any]) -> None:
         for name, value in report["measures"].items()
     ]
     show(report, as_json=False, table=headers, rows=rows)
+    if compared:
+        say(f"\ncompared by the {report['compared_questions']} judged questions that both runs asked")
     if times := report["latency_ms"]:
         say(f"\n{report['questions']} questions; {times['p50']:.0f} ms at p50, {times['p95']:.0f} ms at p95")

@@ -84,12 +84,20 @@ def estimate(values: Mapping[str, float]) -> Estimate:
 
 
 def difference(first: Mapping[str, float], second: Mapping[str, float]) -> Difference:
-    """The second run against the first over the same questions, by a paired randomisation test."""
+    """The second run against the first over the questions of both, by a paired randomisation test.
+
+    Raises InvalidInputError if they have fewer than two in common.
+    """
     import numpy as np
 
-    shared = sorted(first.keys() & second.keys())
-    one, other = (np.array([values[q] for q in shared]) for values in (first, second))
-    if not shared or np.array_equal(one, other):
+    common = sorted(first.keys() & second.keys())
+    if len(common) < 2:
+        raise InvalidInputError(
+            f"The runs have {len(common)} judged questions in common, and comparing them needs 2 or more: "
+            "ask the questions of the other run as well."
+        )
+    one, other = (np.array([values[q] for q in common]) for values in (first, second))
+    if np.array_equal(one, other):
         return Difference(0.0, 1.0)
 
     def mean_difference(a: Values, b: Values, axis: int) -> Values:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from infra.evaluation.judgements import Question
 from shared.errors import InvalidInputError
 
-Identity = Literal["external_id", "document", "title"]
+Identity = Literal["external_id", "document", "name", "title"]
 Search = Callable[[str, int], Mapping[str, Any]]  # question, top_k → the answer of /search
 
 
@@ -38,7 +38,9 @@ def ask_all(questions: Sequence[Question], search: Search, *, by: Identity, top_
 def _identity(hit: Mapping[str, Any], by: Identity) -> str | None:
     if by == "external_id":
         return hit["external_id"] or None
-    return str(hit["source"]["object_path"] if by == "document" else hit["question"])
+    if by == "title":
+        return str(hit["question"])
+    return str(hit["source"]["object_path" if by == "document" else "name"])
 
 
 def write_run(found: Sequence[Found], file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -58,17 +59,23 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WrittenAnswer:
-    """An answer over numbered passages; `cited` holds the numbers (from 1) that it rests on, in order of mention."""
+    """An answer over numbered passages; `cited` holds the numbers (from 1) that it rests on, in order of mention.
+
+    `quoted` holds the sentences that stand in a passage to the letter, each with its number, in order of mention.
+    """
 
     text: str
     cited: tuple[int, ...]
     abstained: bool = False
+    quoted: tuple[tuple[int, str], ...] = ()
 
 
 class AnswerWriter(Protocol):
     """Writes an answer from evidence, or abstains."""
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer: ...
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
+        """Raises StoreUnavailableError if what it asks is not there, or not done within the seconds that are left."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from shared.analysis import words
 from shared.domain import Evidence, Notice
@@ -48,7 +49,7 @@ class OverlapReranker:
 class FixedWriter:
     """The port `AnswerWriter`: says the first passage, and cites it."""
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
         if not evidence:
             return WrittenAnswer("", (), abstained=True)
         return WrittenAnswer(f"{evidence[0].text} [1]", (1,))

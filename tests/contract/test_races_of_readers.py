@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -182,7 +183,7 @@ class SlowWriter:
 
     meanwhile: list[Callable[[], None]]
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
         written = FixedWriter().write(question, evidence)
         if self.meanwhile:
             self.meanwhile.pop(0)()

@@ -68,6 +68,11 @@ def test_an_answer_cites_what_it_was_given(writer: AnswerWriter) -> None:
     assert all(f"[{number}]" in written.text and 1 <= number <= 2 for number in written.cited)
 
 
+def test_what_is_told_to_be_quoted_stands_there(writer: AnswerWriter) -> None:
+    written = writer.write("When does the library open?", [HOURS, TICKETS])
+    assert all(text in written.text and text in [HOURS, TICKETS][number - 1].text for number, text in written.quoted)
+
+
 def test_without_evidence_there_is_no_answer(writer: AnswerWriter) -> None:
     written = writer.write("When does the library open?", [])
     assert written.abstained
@@ -139,6 +144,13 @@ def test_an_answer_that_rests_on_nothing_is_an_abstention(said: str) -> None:
 
 
 # When the LLM fails
+
+
+def test_an_llm_without_time_left_is_not_asked(httpserver: HTTPServer) -> None:
+    say(httpserver, "It opens at ten [1].")
+    with pytest.raises(StoreUnavailableError, match="No time is left"):
+        writer_at(httpserver).write("When does it open?", [HOURS], seconds_left=0)
+    assert not httpserver.log
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 429, 500, 503])

@@ -90,6 +90,7 @@ def test_a_file_is_uploaded_searched_asked_about_and_deleted(api: TestClient) ->
     answer = api.post("/bots/library/ask", json={"question": "The library opens at?", "user_id": "u"}).json()
     assert "opens at ten" in answer["answer"]
     assert answer["citations"][0]["source"]["name"] == "hours.md"
+    assert answer["answer"] == " ".join(f"{quote} [1]" for quote in answer["citations"][0]["quotes"])
     assert answer["writer"] == "extractive"
     feedback = {"query_id": answer["query_id"], "feedback": "up", "comment": "thanks"}
     assert api.post("/bots/library/feedback", json=feedback).status_code == 204
@@ -129,10 +130,16 @@ def test_pairs_are_inserted_singly_and_in_batches(api: TestClient) -> None:
     pairs = [{"id": str(n), "question": f"What is number {n}?", "answer": f"It is {n}."} for n in range(20)]
     batch = api.post("/bots/library/pairs/batch", json={"name": "numbers", "pairs": pairs}, params={"wait": True})
     assert batch.json()["document"]["pairs"] == 20
-    body = {"question": "When is it open?", "filters": {"metadata": {"floor": 2}, "category": ["visit"]}}
+    body: dict[str, Any] = {
+        "question": "When is it open?",
+        "filters": {"metadata": {"floor": 2}, "category": ["visit"]},
+    }
     (hit,) = api.post("/bots/library/search", json=body).json()["hits"]
     assert hit["external_id"] == "hours"
     assert hit["metadata"] == {"category": "visit", "floor": 2, "language": "en"}
+    everything = api.post("/bots/library/search", json=body | {"filters": None, "top_k": 100}).json()["hits"]
+    assert len(everything) == 21
+    assert not api.post("/bots/library/ask", json=body | {"filters": None}).json()["abstained"]
 
 
 def test_the_same_id_replaces_the_pair(api: TestClient) -> None:
@@ -249,6 +256,20 @@ def test_no_evidence_is_an_abstention_and_is_logged(api: TestClient) -> None:
     assert (
         api.post("/bots/library/feedback", json={"query_id": answer["query_id"], "feedback": "none"}).status_code == 204
     )
+
+
+@pytest.mark.parametrize("question", ["?!", "…", "🤔🤔", "\u200b\u200d", "👩\u200d⚕️", "-- ()"])
+def test_a_question_without_words_finds_nothing(fast: TestClient, question: str) -> None:
+    fast.post("/bots/library/pairs", json=PAIR, params={"wait": True})
+    found = fast.post("/bots/library/search", json={"question": question}).json()
+    assert (found["hits"], found["is_complete"], found["dropped"]) == ([], True, 0)
+    answer = fast.post("/bots/library/ask", json={"question": question}).json()
+    assert (answer["abstained"], answer["citations"]) == (True, [])
+    assert (
+        fast.post("/bots/library/feedback", json={"query_id": answer["query_id"], "feedback": "down"}).status_code
+        == 204
+    )
+    assert fast.post("/bots/library/graph/walk", json={"question": question}).json()["nodes"] == []
 
 
 @pytest.mark.parametrize(

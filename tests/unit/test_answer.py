@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 import pytest
 
@@ -21,11 +22,13 @@ class Writer:
 
     def __init__(self, says: WrittenAnswer | Exception, before: Callable[[], object] = lambda: None) -> None:
         self.calls: list[list[str]] = []
+        self.seconds_left: list[float] = []
         self._says = says
         self._before = before
 
-    def write(self, question: str, evidence: Sequence[Evidence]) -> WrittenAnswer:
+    def write(self, question: str, evidence: Sequence[Evidence], *, seconds_left: float = inf) -> WrittenAnswer:
         self.calls.append([item.text for item in evidence])
+        self.seconds_left.append(seconds_left)
         self._before()
         if isinstance(self._says, Exception):
             raise self._says
@@ -77,6 +80,25 @@ def test_when_nobody_can_write_it_is_an_error_and_not_an_answer(world: World) ->
     with pytest.raises(LockstepError, match="No answer could be written") as caught:
         ask(world, {"llm": Writer(StoreUnavailableError()), "extractive": Writer(LockstepError("out of order"))})
     assert str(caught.value.__cause__) == "out of order"
+
+
+def test_one_deadline_holds_for_all_that_is_written(world: World) -> None:
+    """What was spent on an answer that could not be used is missing for the next."""
+    clock = iter(range(0, 1_000, 6))  # each look at it is six seconds later
+    versions: list[None] = []
+
+    def replace() -> None:
+        versions.append(None)
+        world.put("hours.txt", f"The library opens at {len(versions)}.")
+
+    slow, quick = Writer(StoreUnavailableError()), Writer(WrittenAnswer("See [1].", (1,)), before=replace)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("functions.query.answer.monotonic", lambda: float(next(clock)))
+        answerer = Answerer(world.retrieval(), world.reading, lambda: {"llm": slow, "extractive": quick}, 20.0)
+        answerer.answer(world.refreshed(), "The library opens at?", top_k=5, matching=Filter())
+    times = [*slow.seconds_left, *quick.seconds_left]
+    assert len(times) == 4 and len(set(times)) == 4 and max(times) < 20
+    assert min(times) < 0 < slow.seconds_left[0]
 
 
 # When there is nothing to write from

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from infra.cli import evaluate, questions
-from shared.errors import LockstepError
+from shared.errors import InvalidInputError, LockstepError
 from tests.api import client_of
 from tests.worlds import memory_world
 
@@ -105,3 +105,21 @@ def test_an_evaluation_leaves_a_signal_out(asked: list[dict[str, Any]], tmp_path
     report = json.loads(run("evaluate", *files, "--bot", "library", "--without", "lexical", *graded, "--json"))
     assert [body["without"] for body in asked] == [["lexical"]]
     assert report["measures"]["nDCG@10"]["mean"] == 1.0
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_comparison_says_how_many_questions_the_runs_have_in_common(tmp_path: Path) -> None:
+    questions_of_all = ['{"id": "a", "text": "What does it cost?"}', '{"id": "b", "text": "When is it open?"}']
+    (tmp_path / "one.jsonl").write_text(questions_of_all[0])
+    (tmp_path / "two.jsonl").write_text("\n".join(questions_of_all))
+    (tmp_path / "r.tsv").write_text("a\tprice\t1\nb\thours\t1\n")
+
+    def evaluated(queries: str, *options: str) -> str:
+        files = ("--queries", str(tmp_path / queries), "--qrels", str(tmp_path / "r.tsv"))
+        return run("evaluate", *files, "--bot", "library", *options)
+
+    for name in ("one", "two"):
+        evaluated(f"{name}.jsonl", "--out", str(tmp_path / f"{name}.run"))
+    assert "2 judged questions that both runs asked" in evaluated("two.jsonl", "--compare", str(tmp_path / "two.run"))
+    with pytest.raises(InvalidInputError, match="1 judged questions in common"):
+        evaluated("two.jsonl", "--compare", str(tmp_path / "one.run"))

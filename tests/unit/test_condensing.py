@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.query.condensing import (
-    MAX_CHARACTERS,
     MAX_NAMES,
     MAX_WORDS,
+    MAX_WORDS_UNREAD,
     MAX_WRITTEN_CHARACTERS,
     asks,
     condense,
     condense_with,
 )
+from functions.query.values import MAX_QUESTION_CHARACTERS
 from shared.errors import StoreUnavailableError
 from shared.testing import FixedQuestionCondenser
 
@@ -56,10 +57,7 @@ def test_a_long_question_that_only_asks_is_left_alone() -> None:
 
 
 def test_the_story_and_the_courtesies_are_left_out() -> None:
-    condensed = condense(STORY)
-    assert condensed.text == "How often should the bilge pump of a wooden boat be tested?"
-    assert {"bilge", "pump", "wooden", "boat"} <= set(condensed.keywords)
-    assert not {"How", "the", "of"} & set(condensed.keywords)
+    assert condense(STORY).text == "How often should the bilge pump of a wooden boat be tested?"
 
 
 def test_names_in_the_story_that_the_bot_knows_are_kept() -> None:
@@ -86,13 +84,79 @@ def test_a_topic_in_front_is_kept_and_a_question_without_its_mark_is_known() -> 
     assert text == "Bilge pump. I need to know how often it is tested."
 
 
-def test_a_question_that_tells_little_keeps_what_it_is_about() -> None:
+@pytest.mark.parametrize(
+    "question",
+    ["What should I do with it?", "How long does it last?", "Any advice?", "Is she in danger when she opens the shed?"],
+)
+@pytest.mark.parametrize("between", ["", "My wife is angry about it.", "I feel bad. It was a hard year for all of us."])
+def test_a_question_that_tells_little_keeps_what_led_to_it(between: str, question: str) -> None:
     text = condense(
-        "Dear Sir, I found four cases of expired hydrogen peroxide behind the shed when we moved in here last year. "
-        "My wife is angry about it. What should I do with it?"
+        "Dear Sir, my wife and I moved in here last year, after we had looked for another house for more than ten years. "
+        f"We both worked at a school in town until then. She found expired hydrogen peroxide. {between} {question}"
     ).text
-    assert "expired hydrogen peroxide" in text and "What should I do with it?" in text
-    assert "Dear Sir" not in text and "angry" not in text
+    assert "She found expired hydrogen peroxide." in text and text.endswith(question)
+    assert "Dear Sir" not in text and "looked for another house" not in text
+
+
+def test_a_known_name_stands_for_the_sentence_before_a_question_that_says_it() -> None:
+    story = "I have been looking after the boat of my neighbour for a whole year. She showed me a rusty bilge pump. "
+    question = "Could it leak in a cold winter?"
+    assert condense(story + question, names=["bilge pump"]).text == f"{question} bilge pump"
+    assert condense(story + question).text.endswith(f"She showed me a rusty bilge pump. {question}")
+
+
+def test_what_follows_a_question_that_tells_little_is_kept_where_nothing_leads_to_it() -> None:
+    text = condense(
+        "Hello everyone. What can I do about it? My bilge pump leaks oil, and has done so since I bought it."
+    ).text
+    assert "My bilge pump leaks oil" in text
+
+
+@pytest.mark.parametrize(
+    ("message", "topic"),
+    [
+        (
+            "안녕하세요. 저는 45세 교사이고 작은 도시에서 가족과 함께 오랫동안 살고 있습니다. 3주 전부터 팔이 아픕니다. "
+            "의사는 테니스 엘보라고 했습니다. 어떻게 치료하나요? 감사합니다.",
+            "테니스 엘보라고",
+        ),
+        (
+            "Merhaba, ben küçük bir şehirde yaşıyorum ve yirmi yıldır öğretmenim. Üç hafta önce kolum ağrımaya başladı. "
+            "Doktor tenisçi dirseği olduğunu söyledi. Bunun için ne yapabilirim?",
+            "tenisçi dirseği",
+        ),
+        (
+            "Guten Tag, ich bin 45 Jahre alt und arbeite seit zwanzig Jahren im Garten. Seit drei Wochen tut mir der Arm weh. "
+            "Der Arzt sagt, es ist ein Tennisarm. Was kann ich dagegen tun?",
+            "Tennisarm",
+        ),
+    ],
+)
+def test_what_led_to_it_is_kept_in_other_languages(message: str, topic: str) -> None:
+    assert topic in condense(message).text
+
+
+UNREAD = [
+    "Здравствуйте! Меня зовут Анна, мне 45 лет, я живу в маленьком городе и работаю учителем. Три недели назад у меня заболела "
+    "рука. Врач сказал, что это теннисный локоть. Как его лечить? Спасибо за помощь.",
+    "مرحبا، اسمي سعاد وعمري أربعون سنة وأعيش في مدينة صغيرة وأعمل معلمة. منذ ثلاثة أسابيع تؤلمني يدي. قال الطبيب إنه مرفق التنس. "
+    "كيف يعالج؟ شكرا لكم.",
+    "您好，我叫安娜，今年四十五岁，住在一个小城市，是一名老师。三个星期前我的手臂开始疼。医生说是网球肘。应该怎么治疗？谢谢。",
+    "Buongiorno, mi chiamo Anna, ho 45 anni e sono una maestra in una piccola città. Da tre settimane mi fa male il braccio. Il "
+    "medico dice che è il gomito del tennista. Come si cura? Grazie.",
+]
+
+
+@pytest.mark.parametrize("message", UNREAD)
+def test_of_a_language_without_phrases_nothing_is_left_out(message: str) -> None:
+    assert condense(message).text is message
+
+
+def test_of_a_long_message_in_a_language_without_phrases_the_end_is_kept() -> None:
+    message = " ".join(f"Это предложение номер {number} о том, как я провёл лето." for number in range(100))
+    text = condense(f"{message} Врач сказал, что это теннисный локоть. Как его лечить?").text
+    assert text.endswith("Врач сказал, что это теннисный локоть. Как его лечить?")
+    assert len(text.split()) <= MAX_WORDS_UNREAD
 
 
 def test_where_nothing_asks_the_most_telling_sentences_are_kept() -> None:
@@ -146,21 +210,13 @@ def test_other_languages(question: str, kept: str, dropped: tuple[str, ...]) -> 
     ],
 )
 def test_any_length_of_anything_is_read(question: str) -> None:
-    condensed = condense(question, names=["bilge pump", "", "?", "*", "x" * 300])
-    assert condensed.text
-    assert all(word in condensed.text for word in condensed.keywords)
+    read = question[:MAX_QUESTION_CHARACTERS]
+    assert 0 < len(condense(read, names=["bilge pump", "", "?", "*", "x" * 300]).text) <= len(read) + 1
 
 
 def test_many_questions_in_one_are_cut_to_what_can_be_searched_for() -> None:
     text = condense(" ".join(f"What is part{number} of a bilge pump made of?" for number in range(1_000))).text
     assert 0 < len(text.split()) <= MAX_WORDS
-
-
-def test_of_a_text_without_end_the_first_and_the_last_part_are_read() -> None:
-    filler = "it rained and rained and we were so tired of it all. " * (MAX_CHARACTERS // 20)
-    question = "How often should the bilge pump of a wooden boat be tested?"
-    assert question in condense(f"{question} {filler}").text
-    assert question in condense(f"{filler} {question}").text
 
 
 @given(

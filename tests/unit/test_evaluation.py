@@ -55,12 +55,18 @@ def test_a_difference_is_told_from_chance() -> None:
     assert difference(first, dict(first)).p_value == 1.0
 
 
+@pytest.mark.parametrize(("other", "common"), [({"one": 0.5, "other": 0.1}, 1), ({"other": 0.5}, 0)])
+def test_runs_with_hardly_a_question_in_common_are_not_compared(other: dict[str, float], common: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"{common} judged questions in common"):
+        difference({"one": 0.2, "two": 0.4}, other)
+
+
 def test_each_question_is_asked_and_an_answer_counts_once() -> None:
     asked: list[tuple[str, int]] = []
 
     def search(question: str, top_k: int) -> Mapping[str, Any]:
         asked.append((question, top_k))
-        place = {"object_path": "bot/file.csv"}
+        place = {"object_path": "bot/file.csv", "name": "file.csv"}
         hits = [{"external_id": each, "question": "Title", "source": place} for each in ("a", "b", "a", None)]
         return {"hits": hits}
 
@@ -68,7 +74,9 @@ def test_each_question_is_asked_and_an_answer_counts_once() -> None:
     (by_id,) = ask_all(questions, search, by="external_id", top_k=7)
     (by_path,) = ask_all(questions, search, by="document", top_k=7)
     (by_title,) = ask_all(questions, search, by="title", top_k=7)
-    assert asked == [("why?", 7)] * 3
+    (by_name,) = ask_all(questions, search, by="name", top_k=7)
+    assert asked == [("why?", 7)] * 4
+    assert by_name.answer_ids == ("file.csv",)
     assert (by_id.question_id, by_id.answer_ids) == ("1", ("a", "b"))
     assert (by_path.answer_ids, by_title.answer_ids) == (("bot/file.csv",), ("Title",))
 

@@ -104,6 +104,11 @@ def test_a_sentence_does_not_end_behind_an_abbreviation() -> None:
     )
 
 
+def test_what_is_quoted_is_told_apart() -> None:
+    written = WRITER.write("litres of water holds kettle lamp oil", [LAMP, KETTLE])
+    assert [(text, number) for number, text in written.quoted] == quotes(written)
+
+
 WORDS = st.lists(
     st.sampled_from(["tide", "harbour", "is", "early.", "late!", "[9]", "\n", "물", "x" * 30]), max_size=30
 )

@@ -115,6 +115,21 @@ def test_only_what_is_nobodys_own_name_is_replaced() -> None:
     assert walker.with_own_names(bot, "x y", [Bearer(uuid4(), Name("x", "x", "alias"))]) == "x y"
 
 
+@pytest.mark.parametrize("words_between", [0, 100, 5_000])
+def test_names_are_found_at_the_beginning_and_the_end_of_a_long_message(words_between: int) -> None:
+    world = memory_world()
+    world.put(
+        "d.jsonl",
+        '{"id": "1", "question": "What is it?", "answer": "A.", "focus": "Wilson disease"}\n'
+        '{"id": "2", "question": "What is that?", "answer": "B.", "focus": "Gout"}',
+    )
+    message = (
+        f"She has gout. {'It rained all day. ' * (words_between // 4)}They say that she has Wilson disease. What now?"
+    )
+    named = Walker(world.graph).names_in(world.refreshed(), message, lambda word: None)
+    assert {bearer.name.text for bearer in named} == {"Wilson disease", "Gout"}
+
+
 @pytest.mark.parametrize(
     ("question", "is_meant"),
     [

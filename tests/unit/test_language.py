@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ingest.language import language_of
+from shared.language import language_of
 
 
 @pytest.mark.parametrize(

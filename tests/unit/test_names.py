@@ -85,6 +85,7 @@ def test_phrases_are_all_runs_of_words_up_to_the_longest_name() -> None:
     words = " ".join(f"w{n}" for n in range(100))
     assert sum(1 for _ in phrases(words)) == sum(min(MAX_NAME_WORDS, 100 - n) for n in range(100))
     assert list(phrases(words, max_words=1)) == ["w0"]
+    assert list(phrases(words, max_words=3)) == ["w0", "w0 w1", "w1", "w99"]
 
 
 def test_of_names_within_names_the_longest_counts() -> None:

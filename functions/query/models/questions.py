@@ -35,7 +35,7 @@ class SourceOut(Model):
 class SearchIn(Model):
     question: Question
     top_k: int = Field(10, ge=1, le=MAX_TOP_K)
-    filters: FilterIn = Field(default_factory=lambda: FilterIn())
+    filters: FilterIn | None = None
     without: Annotated[list[LeftOut], Field(max_length=len(CAN_BE_LEFT_OUT)), AfterValidator(_some_left)] = Field(
         default_factory=list, description="signals that are left out, to see what each is worth"
     )
@@ -84,7 +84,7 @@ class SearchOut(Model):
 class AskIn(Model):
     question: Question
     top_k: int = Field(6, ge=1, le=20)
-    filters: FilterIn = Field(default_factory=lambda: FilterIn())
+    filters: FilterIn | None = None
     user_id: Label | None = None
     session_id: Label | None = None
 
@@ -96,6 +96,7 @@ class CitationOut(Model):
     passage_id: UUID
     question: str
     source: SourceOut
+    quotes: list[str] = Field(description="the sentences of the answer that stand there to the letter")
 
 
 class AnswerOut(Model):

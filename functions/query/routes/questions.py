@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from functions.query.answer import Answer
+from functions.query.filters import filter_of
 from functions.query.models.questions import (
     AnswerOut,
     AskIn,
@@ -34,7 +36,7 @@ def search(bot: SlugOf, services: ServicesOf, body: SearchIn, request: Request) 
             bot_of(request, services, bot),
             body.question,
             top_k=body.top_k,
-            matching=body.filters.filter(),
+            matching=filter_of(body.filters),
             without=body.without,
             diversity=body.diversity,
         )
@@ -59,7 +61,7 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
             bot,
             body.question,
             top_k=body.top_k,
-            matching=body.filters.filter(),
+            matching=filter_of(body.filters),
             user_id=body.user_id,
             session_id=body.session_id,
         )
@@ -67,7 +69,7 @@ def ask(bot: BotOf, services: ServicesOf, body: AskIn) -> AnswerOut:
         query_id=answer.query_id,
         answer=answer.text,
         abstained=answer.abstained,
-        citations=[_citation_out(number, evidence) for number, evidence in answer.citations],
+        citations=[_citation_out(answer, number, evidence) for number, evidence in answer.citations],
         writer=answer.writer,  # type: ignore[arg-type]  # pydantic checks it
     )
 
@@ -105,7 +107,7 @@ def _parts_out(hit: Hit) -> list[PartOut]:
     return sorted(parts, key=lambda part: -part.added)
 
 
-def _citation_out(number: int, evidence: Evidence) -> CitationOut:
+def _citation_out(answer: Answer, number: int, evidence: Evidence) -> CitationOut:
     return CitationOut(
         number=number,
         qa_id=evidence.pair.qa_id,
@@ -113,6 +115,7 @@ def _citation_out(number: int, evidence: Evidence) -> CitationOut:
         passage_id=evidence.passage_id,
         question=evidence.pair.question,
         source=source_out(evidence),
+        quotes=[text for quoted, text in answer.quoted if quoted == number],
     )
 
 
