@@ -101,12 +101,44 @@ def test_a_table_of_questions_and_answers_is_pairs(name: str) -> None:
         "".join(f"<details><summary>{q}</summary><p>{a}</p></details>" for q, a in TWO.items()),
         "<dl>" + "".join(f"<dt>{q}</dt><dd>{a}</dd>" for q, a in TWO.items()) + "</dl>",
         "<dl>" + "".join(f"<div><dt>{q}</dt><dd><p>{a}</p></dd></div>" for q, a in TWO.items()) + "</dl>",
+        "".join(f"<div><button class=q>{q}</button><div><p>{a}</p></div></div>" for q, a in TWO.items()),
+        "".join(f"<div><button aria-expanded=false>{q}</button></div><p hidden>{a}</p>" for q, a in TWO.items()),
+        "".join(
+            f"<h2><button aria-expanded=false>{q}</button></h2><div style='display: none'>{a}</div>"
+            for q, a in TWO.items()
+        ),
+        "".join(
+            f"<div role=button aria-controls=p{number}>{q}</div><div><section id=p{number} hidden>{a}</section></div>"
+            for number, (q, a) in enumerate(TWO.items())
+        ),
         "<h2>Sıkça Sorulan Sorular</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
         "<h2>자주 묻는 질문</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
     ],
 )
 def test_questions_of_a_page_are_pairs(body: str) -> None:
     assert pairs("faq.html", f"<html><body>{body}</body></html>") == TWO
+
+
+def test_an_accordion_ends_with_its_panel_and_its_title_need_not_ask() -> None:
+    panel = "<button aria-expanded=false>Delivery</button><div hidden>Two days.</div>"
+    body = f"<h1>Shop</h1><div>{panel}<p>Call us.</p></div>"
+    assert pairs("a.html", f"<html><body>{body}</body></html>") == {"Shop › Delivery": "Two days.", "Shop": "Call us."}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<button aria-expanded=false>Menu</button><ul hidden><li><a href=1>Bikes</a></li><li><a href=2>Us</a></li></ul>",
+        "<button aria-expanded=false>Menu</button><nav hidden>Bikes and helmets and us</nav>",
+        "<button>Buy</button><p hidden>Sold out.</p>",
+        "<button aria-expanded=false hidden>Delivery</button><p hidden>Sold out.</p>",
+        "<button aria-controls=elsewhere>More</button><p hidden>Sold out.</p>",
+        "<button role=tab aria-controls=p>Size</button><p id=p hidden>Sold out.</p>",
+    ],
+)
+def test_a_button_without_a_panel_of_its_own_is_no_text(body: str) -> None:
+    text = "We sell bikes, helmets and locks, and we mend what we sell."
+    assert read("a.html", f"<html><body>{body}<p>{text}</p></body></html>").by_heading == {(): text}
 
 
 def test_what_follows_a_list_of_questions_is_no_answer() -> None:
