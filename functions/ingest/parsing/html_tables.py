@@ -101,6 +101,7 @@ def _expand(rows: Sequence[_Row]) -> list[list[str]]:
     grid: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}  # column: rows still covered, text
     for row in rows:
+        is_header = row.is_header
         cells: list[str] = []
         waiting = iter(row.cells)
         cell = next(waiting, None)
@@ -113,7 +114,7 @@ def _expand(rows: Sequence[_Row]) -> list[list[str]]:
             elif cell is not None:
                 if cell.rows > 1 and len(cell.text) <= _MAX_REPEATED_CHARS:
                     hanging[len(cells)] = (cell.rows - 1, cell.text)
-                spanned = cell.text if row.is_header else ""
+                spanned = cell.text if is_header else ""
                 cells += [cell.text] + [spanned] * (cell.columns - 1)
                 cell = next(waiting, None)
         grid.append(cells)
