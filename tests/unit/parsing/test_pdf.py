@@ -37,6 +37,22 @@ def test_a_word_broken_at_a_line_end_is_mended() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "word", ["e-mail", "X-ray", "well-known", "well-established", "long-term", "high-risk", "evidence-based"]
+)
+def test_a_compound_broken_at_its_hyphen_keeps_it(word: str) -> None:
+    first, second = word.split("-")
+    lines = [f"These are the words that stand before {first}-", f"{second} and the words after it, which are more."]
+    assert f" {word} and" in text_of([paragraph(lines)])
+
+
+@pytest.mark.parametrize("word", ["high-light", "short-age", "well-ness", "long-itude", "full-est"])
+def test_a_broken_word_that_resembles_a_compound_is_mended(word: str) -> None:
+    first, second = word.split("-")
+    lines = [f"These are the words that stand before {first}-", f"{second} and the words after it, which are more."]
+    assert f" {first}{second} and" in text_of([paragraph(lines)])
+
+
 def test_list_items_stay_on_lines_of_their_own() -> None:
     lines = [
         "Causes are:",
@@ -137,6 +153,37 @@ def test_headers_footers_and_page_numbers_are_removed(count: int) -> None:
     assert text.count("which differs") == count
 
 
+def sided(count: int, *, has_title_page: bool) -> str:
+    """The text of a document whose left and right pages have headers of their own."""
+    pages = []
+    for number in range(1, count + 1):
+        header = Text(72, 800, "Annual report" if number % 2 else "City council", 8)
+        margins = [header, Text(250, 30, f"Page {number} of {count}", 8)]
+        body = paragraph([f"This is the text of page {'x' * number}, which differs from the others."])
+        pages.append(body if number == 1 and has_title_page else [*margins, *body])
+    return read("a.pdf", pdf(pages)).text
+
+
+@pytest.mark.parametrize("count", [4, 5, 6, 9])
+def test_headers_of_left_and_right_pages_are_removed_from_the_first_to_the_last(count: int) -> None:
+    text = sided(count, has_title_page=False)
+    assert not any(word in text for word in ("report", "council", "Page"))
+    assert text.count("which differs") == count
+
+
+def test_a_title_page_without_header_does_not_keep_that_of_a_short_document() -> None:
+    pages = [
+        [Text(72, 800, "Guide to chains", 8), Text(250, 30, f"Page {number} of 3", 8), *paragraph([f"Text {word}."])]
+        for number, word in ((2, "two"), (3, "three"))
+    ]
+    assert text_of([paragraph(LONG), *pages]).split("\n\n") == [" ".join(LONG), "Text two.", "Text three."]
+
+
+def test_what_stands_in_the_margin_of_one_page_stays() -> None:
+    text = text_of([[Text(72, 800, f"Heading {word}", 10), *paragraph(LONG)] for word in ("one", "two", "three")])
+    assert [text.count(f"Heading {word}") for word in ("one", "two", "three")] == [1, 1, 1]
+
+
 def test_roman_page_numbers_are_removed() -> None:
     pages = [[*paragraph(LONG), Text(290, 30, number, 8)] for number in ("i", "- ii -", "iii")]
     assert text_of(pages).count("hormones.") == 3
@@ -194,6 +241,12 @@ def test_properties_tell_the_facts() -> None:
     assert (document.title, document.author) == ("Kidney guide", "Ada")
     assert document.published_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
     assert document.metadata == {"subject": "CKD"}
+
+
+def test_what_programs_write_for_nobody_is_no_fact() -> None:
+    info = {"Title": "(unspecified)", "Author": "(anonymous)", "Subject": "unspecified"}
+    document = read("a.pdf", pdf([paragraph(LONG)], info=info)).document
+    assert (document.title, document.author, document.metadata) == (None, None, {})
 
 
 def test_the_printed_title_stands_in_for_a_programs() -> None:
