@@ -219,6 +219,47 @@ def test_larger_fonts_become_headings_by_rank() -> None:
     }
 
 
+def test_bold_lines_of_the_bodys_size_become_headings() -> None:
+    page = [
+        Text(72, 760, "Kidney guide", 18),
+        *paragraph(LONG, y=735),
+        Text(72, 690, "Signs", is_bold=True),
+        *paragraph(LONG, y=678),
+        Text(72, 630, "Tests of the blood and", is_bold=True),
+        Text(72, 618, "of the urine", is_bold=True),
+        *paragraph(LONG, y=606),
+    ]
+    body = " ".join(LONG)
+    assert read("a.pdf", pdf([page])).by_heading == {
+        ("Kidney guide",): body,
+        ("Kidney guide", "Signs"): body,
+        ("Kidney guide", "Tests of the blood and of the urine"): body,
+    }
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["The kidneys are", "two organs of the body"],  # goes on in the next line
+        ["Never do this at home.", "Call the clinic instead"],
+        ["Table 1 The stages", "There are five"],
+        ["The stages ......... 12", "There are five"],
+        ["and so it is said", "Others do not say so"],
+    ],
+)
+def test_bold_lines_that_are_part_of_the_text_are_no_headings(lines: list[str]) -> None:
+    page = [
+        line
+        for index in range(3)
+        for line in (
+            *paragraph(LONG, y=700 - 100 * index),
+            Text(72, 660 - 100 * index, lines[0], is_bold=True),
+            Text(72, 648 - 100 * index, lines[1]),
+        )
+    ]
+    assert list(read("a.pdf", pdf([page])).by_heading) == [()]
+
+
 def test_the_outline_names_the_headings_where_there_is_one() -> None:
     page = [Text(72, 740, "1 Kidneys"), *paragraph(LONG), Text(72, 600, "2 Tests"), *paragraph(LONG, y=580)]
     outline = [Entry("Kidneys", 0, 750), Entry("2 Tests", 0, 610), Entry("Not in the text", 1, 800)]
