@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from functions.ingest.parsing import limits
 from functions.ingest.parsing.html_accordions import find_accordions
+from functions.ingest.parsing.html_surroundings import is_beside_text
 from shared.errors import RejectedDocumentError
 
 if TYPE_CHECKING:
@@ -19,29 +20,10 @@ __all__ = ["Node", "Tag", "Tree", "main_part", "read_tree", "visible_parts"]
 
 _NEVER_TEXT = {"script", "style", "noscript", "template", "head", "iframe", "object", "svg", "canvas", "audio"}
 _NEVER_TEXT |= {"video", "select", "input", "textarea", "map", "dialog", "datalist", "frameset", "annotation"}
-_BESIDE_TEXT = {"nav", "header", "footer", "aside", "form"}
-_BESIDE_ROLES = {
-    "navigation",
-    "banner",
-    "contentinfo",
-    "search",
-    "complementary",
-    "menu",
-    "alert",
-    "dialog",
-    "alertdialog",
-}
 _INLINE = {"span", "a", "i", "b", "em", "sup", "small"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HIDDEN_CLASSES = {"mw-editsection", "noprint", "sr-only", "visually-hidden", "screen-reader-text"}
 _HIDDEN_CLASSES |= {"mw-jump-link", "navbox", "catlinks", "printfooter", "breadcrumb", "breadcrumbs"}
-# Banners that ask for consent: the names that sites and the common tools give them.
-_CONSENT = re.compile(
-    r"cookie[-_]?(?:banner|bar|consent|law|message|modal|notice|notification|overlay|popup|policy-popup|prompt|warning|wall)"
-    r"|cookies?[-_]?(?:alert|dialog)|(?:consent|gdpr|kvkk|ccpa|privacy)[-_]?(?:banner|bar|modal|notice|overlay|popup)"
-    r"|onetrust|cookiebot|usercentrics|didomi|quantcast|qc-cmp|osano|truste|cmplz|cky-consent|cc[-_](?:window|banner)",
-    re.IGNORECASE,
-)
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _HEADING_TAGS = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
 _TITLES = {"p", *_HEADING_TAGS}
@@ -50,8 +32,11 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 _SELF_CLOSING = {"p", "li", "dt", "dd", "tr", "td", "th", "option", "thead", "tbody", "tfoot", "colgroup"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
 _LARGE_TAG = re.compile(r"<[a-zA-Z][^<>]{200000}")
-# In XHTML these may close themselves; an HTML parser would take the rest of the page for their content.
-_XHTML_EMPTY = re.compile(r"<(script|style|title|textarea|iframe|noscript|a|div|span|p)((?:\s[^<>]{0,2000})?)/>", re.I)
+# In XHTML these may close themselves; an HTML parser would take the rest of the page for their content. The slash of
+# an address without quotes is another.
+_XHTML_EMPTY = re.compile(
+    r"<(script|style|title|textarea|iframe|noscript|a|div|span|p)((?:\s(?:[^<>]{0,2000}[\s\"'])?)?)/>", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +127,8 @@ def _is_left_out(node: Node, whole: int) -> bool:
         return False  # an article's own header: its headings are shown, its menus are not
     if node.parent is not None and node.parent.tag == "header":
         return node.css_first(_HEADINGS) is None and tag not in _TITLES
-    is_beside = tag in _BESIDE_TEXT or (node.attributes.get("role") or "") in _BESIDE_ROLES or _asks_consent(node)
     # Some pages are one large form; what holds most of the text is not beside it.
-    return is_beside and len(node.text()) * 2 <= whole
-
-
-def _asks_consent(node: Node) -> bool:
-    names = (node.attributes.get("id"), node.attributes.get("class"))
-    return any(name and _CONSENT.search(name) for name in names)
+    return is_beside_text(node) and len(node.text()) * 2 <= whole
 
 
 def _is_hidden(attributes: dict[str, str | None], tag: str) -> bool:
