@@ -67,8 +67,10 @@ def is_question(text: str) -> bool:
 
 
 def _is_greek_question(text: str) -> bool:
+    if not text.endswith((";", "\u037e")):
+        return False
     greek = sum("\u0370" <= character <= "\u03ff" or "\u1f00" <= character <= "\u1fff" for character in text)
-    return text.endswith((";", "\u037e")) and greek * 2 > sum(map(str.isalpha, text))
+    return greek * 2 > sum(map(str.isalpha, text))
 
 
 def begins_with_mark(line: str) -> bool:

@@ -13,7 +13,7 @@ from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.faq import QUESTION_LEVEL, begins_with_mark, is_question
 
 _MAX_LINE_CHARS = 160
-_MAX_HELD_BLOCKS = 2_000
+_MAX_HELD_CHARS = 100_000  # of a section; what is longer is settled in parts
 _FEWEST = 2
 _USUAL_BLOCKS = 6  # of a question with its answer; a section with longer ones is prose
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*•]|\(?\d{1,3}[.)])[ \t]+)?")
@@ -33,14 +33,16 @@ class _Line:
 def with_question_lines(blocks: Iterable[Block]) -> Iterator[Block]:
     """The blocks, with lines that ask as headings in the sections that are made of such lines and their answers."""
     held: list[Block] = []
+    size = 0
     for block in blocks:
-        if block.heading_level is not None or len(held) >= _MAX_HELD_BLOCKS:
+        if block.heading_level is not None or size >= _MAX_HELD_CHARS:
             yield from _settled(held)
-            held = []
+            held, size = [], 0
         if block.heading_level is not None:
             yield block
         else:
             held.append(block)
+            size += len(block.text) + 1
     yield from _settled(held)
 
 
