@@ -1,4 +1,4 @@
-"""The encoding of a text file: byte order mark, UTF-16's NULs, valid UTF-8, a declaration, then likelihood."""
+"""The encoding of a text file: byte order mark, UTF-16 without one, valid UTF-8, a declaration, then likelihood."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from typing import BinaryIO
 
 from functions.ingest.parsing.alphabets import best_latin_encoding
+from functions.ingest.parsing.scripts import encoding_by_letters, is_korean, mixes_alphabets
+from functions.ingest.parsing.utf16 import utf16_order
 from shared.errors import RejectedDocumentError
 
 _PIECE_BYTES = 1 << 18
@@ -34,7 +36,9 @@ _LARGER_BROTHERS = {
 # Python also knows codecs that are none for text ("hex", "idna"); and a declaration in ASCII cannot be UTF-16's.
 _DECLARABLE = ("cp", "iso8859", "koi8", "mac", "euc", "shift", "big5", "gb", "utf-8", "johab", "hz", "tis", "ptcp")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\x81\x8d\x8f\x90\x9d\ufffd\ufffe\uffff]")
-_OTHER_SCRIPTS = ("cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256")
+_OTHER_SCRIPTS = ("cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1251", "koi8_u", "cp1253", "cp1255", "cp1256")
+
+_SINGLE_BYTE = ("cp1251", "koi8_u", "cp1253", "cp1255", "cp1256")
 
 
 def detect_encoding(file: BinaryIO, *, is_markup: bool = False) -> str:
@@ -44,7 +48,7 @@ def detect_encoding(file: BinaryIO, *, is_markup: bool = False) -> str:
     """
     file.seek(0)
     head = file.read(_SAMPLE_BYTES)
-    encoding = _marked(head) or _utf16_without_mark(head) or _escaped(head)
+    encoding = _marked(head) or _escaped(head) or utf16_order(head)
     if encoding is None:
         foreign = _foreign_sample(file)
         encoding = "utf-8" if not foreign else (is_markup and _declared(head, foreign)) or _likeliest(foreign)
@@ -55,19 +59,6 @@ def detect_encoding(file: BinaryIO, *, is_markup: bool = False) -> str:
 
 def _marked(head: bytes) -> str | None:
     return next((encoding for mark, encoding in _BYTE_ORDER_MARKS if head.startswith(mark)), None)
-
-
-def _utf16_without_mark(head: bytes) -> str | None:
-    """Blanks, digits and line ends put NULs on one side of every pair of bytes, and nearly none on the other."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    # Half of all pairs where the bytes are valid UTF-8 as well (Latin letters); in Korean the blanks alone tell.
-    share = 2 if _decodes(codecs.getincrementaldecoder("utf-8")(), head) else 20
-    if not even + odd or max(even, odd) * share < len(head) // 2 or min(even, odd) * 10 > max(even, odd):
-        return None
-    encoding = "utf-16-le" if odd > even else "utf-16-be"
-    text = _decoded(head, encoding)
-    readable = sum(character.isalnum() or character.isspace() for character in text)
-    return encoding if readable * 2 > len(text) else None
 
 
 def _escaped(head: bytes) -> str | None:
@@ -132,20 +123,12 @@ def _likeliest(sample: bytes) -> str:
     foreign = sum(character >= "\x80" for character in broken)
     if foreign > 5 * broken.count("\ufffd"):
         return "utf-8"  # with a few damaged bytes
-    if _is_korean(sample):
+    if is_korean(sample):
         return "cp949"
     encoding, score = best_latin_encoding(sample)
     if score >= 0.6 and not _is_other_script(sample):
         return encoding
-    return _by_statistics(sample) or encoding
-
-
-def _is_korean(sample: bytes) -> bool:
-    """Nearly all bytes beyond ASCII pair up to the everyday syllables of KS X 1001, and not just once by chance."""
-    high = sum(byte >= 0x80 for byte in sample)
-    syllables = re.findall(rb"[\xb0-\xc8][\xa1-\xfe]", sample)
-    is_chance = len(syllables) == 1 and re.search(rb"[A-Za-z][\x80-\xff]|[\x80-\xff][A-Za-z]", sample) is not None
-    return bool(syllables) and not is_chance and len(syllables) * 2 >= 0.85 * high
+    return encoding_by_letters(sample) or _by_statistics(sample) or encoding
 
 
 def _is_other_script(sample: bytes) -> bool:
@@ -160,7 +143,8 @@ def _by_statistics(sample: bytes) -> str | None:
 
     for match in from_bytes(sample[:16_384], cp_isolation=list(_OTHER_SCRIPTS)):
         is_japanese = match.encoding in ("cp932", "shift_jis", "euc_jp")
-        if not is_japanese or re.search("[\u3041-\u30ff]", str(match)):  # no Japanese text is without kana
+        is_guess = is_japanese and not re.search("[\u3041-\u30ff]", str(match))  # no Japanese text is without kana
+        if not is_guess and not (match.encoding in _SINGLE_BYTE and mixes_alphabets(str(match))):
             return match.encoding
     return None
 

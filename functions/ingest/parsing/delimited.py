@@ -10,7 +10,15 @@ from typing import BinaryIO, TextIO
 from functions.ingest.parsing import limits
 from functions.ingest.parsing.charset import detect_encoding
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
-from functions.ingest.parsing.tables import header_index, is_empty, is_number, unique_names, without_markup
+from functions.ingest.parsing.tables import (
+    asking_column,
+    header_index,
+    is_empty,
+    is_number,
+    names_without_header,
+    unique_names,
+    without_markup,
+)
 from functions.ingest.parsing.text_source import open_text
 from shared.errors import RejectedDocumentError
 
@@ -42,8 +50,8 @@ def _records(head: list[list[str]], rest: Iterator[list[str]]) -> Iterator[Secti
     if start:
         yield Section("\n".join(" ".join(filter(None, map(str.strip, row))) for row in head[:start]))
     names, first = unique_names(head[start][: limits.MAX_COLUMNS]), start + 1
-    if all(is_number(cell) or is_empty(cell) for cell in head[start]):
-        names, first = unique_names([""] * len(head[start])), start  # no header: the first row is data already
+    if all(is_number(cell) or is_empty(cell) for cell in head[start]) or asking_column(head[start:]) is not None:
+        names, first = names_without_header(head[start:]), start  # the first row is data already
     rows = chain(head[first:], rest)
     if (row_beneath := next(rows, None)) is None and not start:
         raise RejectedDocumentError("The CSV file has no rows beneath its header; upload one that has some.")

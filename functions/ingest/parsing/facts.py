@@ -12,14 +12,16 @@ _PROGRAM_TITLE = re.compile(
     r"|.*\.(?:docx?|pdf|pptx?|xlsx?|txt|rtf|indd|qxd|tex|dvi|jpe?g|png|tiff?|html?))$",
     re.IGNORECASE,
 )
+# What programs write where nobody said anything.
+_UNSAID = re.compile(r"^\(?(?:anonymous|unspecified|unknown|none|n/?a)\)?$", re.IGNORECASE)
 _PDF_DATE = re.compile(r"^(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
 _FORMATS = ("%d.%m.%Y", "%Y/%m/%d", "%d %B %Y", "%B %d, %Y", "%b %d, %Y", "%d/%m/%Y", "%Y-%m", "%Y")
 
 
 def usable_text(text: str | None, size: int = 500) -> str | None:
-    """One line of at most `size` characters, or None when there is nothing in it."""
+    """One line of at most `size` characters, or None when there is nothing in it, or only that there is nothing."""
     line = " ".join(clean_text(text or "").split())
-    return line[:size] or None
+    return line[:size] if line and not _UNSAID.match(line) else None
 
 
 def usable_title(text: str | None) -> str | None:

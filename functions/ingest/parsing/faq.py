@@ -45,7 +45,21 @@ class _Piece:
 
 
 def is_question(text: str) -> bool:
-    return text.rstrip("”\"' )").endswith(_QUESTION_MARKS) and len(text) <= _MAX_QUESTION_CHARS
+    """Whether the text ends with a question mark, which in Greek looks like a semicolon, and is no longer than one."""
+    end = text.rstrip("”\"' )")
+    return len(text) <= _MAX_QUESTION_CHARS and (end.endswith(_QUESTION_MARKS) or _is_greek_question(end))
+
+
+def _is_greek_question(text: str) -> bool:
+    if not text.endswith((";", "\u037e")):
+        return False
+    greek = sum("\u0370" <= character <= "\u03ff" or "\u1f00" <= character <= "\u1fff" for character in text)
+    return greek * 2 > sum(map(str.isalpha, text))
+
+
+def begins_with_mark(line: str) -> bool:
+    """Whether the line begins with what marks a question or an answer: "Q:"."""
+    return _any_mark().match(line) is not None
 
 
 def without_titles(path: tuple[str, ...]) -> tuple[str, ...]:

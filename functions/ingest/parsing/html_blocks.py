@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from functions.ingest.parsing.blocks import Block
-from functions.ingest.parsing.faq import is_question
+from functions.ingest.parsing.faq import QUESTION_LEVEL, is_question
 from functions.ingest.parsing.html_tables import data_blocks, is_layout
 from functions.ingest.parsing.html_tree import Tag
 
@@ -38,6 +38,7 @@ class _State:
     bold_pieces: int = 0  # of the pieces, those from the first on that are bold or blank
     is_tight: bool = False  # the next block continues a list or a definition
     was_item: bool = False
+    has_asked: bool = False  # an item of the open lists is a question
 
 
 def html_blocks(parts: Iterable[Tag | str]) -> Iterator[Block]:
@@ -72,12 +73,8 @@ def _append(state: _State, piece: str) -> None:
 def _flush(state: _State) -> Iterator[Block]:
     count, state.bold_pieces = state.bold_pieces, 0
     pieces, state.pieces = state.pieces, []
-    if (
-        count < len(pieces)
-        and "".join(pieces[count:]).startswith("\n")
-        and is_question("".join(pieces[:count]).strip())
-    ):
-        yield from _block(state, pieces[:count], is_bold=True)  # a bold question, a line break, and its answer
+    if count < len(pieces) and is_question("".join(pieces[:count]).strip()):
+        yield from _block(state, pieces[:count], is_bold=True)  # a bold question and its answer
         pieces, count = pieces[count:], 0
     yield from _block(state, pieces, is_bold=count == len(pieces))
 
@@ -92,7 +89,7 @@ def _block(state: _State, pieces: list[str], *, is_bold: bool) -> Iterator[Block
         yield Block(text, heading_level=state.heading_level)
         return
     if is_bold and is_question(text):
-        state.marker, state.was_item = "", False
+        state.marker, state.was_item, state.has_asked = "", False, bool(state.lists)
         yield Block(text, is_bold=True)
         return
     if state.lists:
@@ -131,6 +128,9 @@ def _end(state: _State, tag: Tag) -> Iterator[Block]:
         if state.lists:
             state.lists.pop()
         state.was_item = state.was_item and bool(state.lists)
+        if state.has_asked and not state.lists:  # what follows a list of questions is no answer
+            state.has_asked = False
+            yield Block("", heading_level=QUESTION_LEVEL - 1)
     elif tag.name in ("li", "dt", "dd"):
         state.marker, state.is_tight = "", False
     elif tag.name == "pre":

@@ -5,7 +5,6 @@ Where they can be read on the page too, its own text is taken, which has the str
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,13 +15,13 @@ from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.faq import QUESTION_LEVEL
 from functions.ingest.parsing.html_blocks import html_blocks
 from functions.ingest.parsing.html_tree import read_tree, visible_parts
+from functions.ingest.parsing.json_ld import declared_items, kinds_of
 from shared.errors import RejectedDocumentError
 
 if TYPE_CHECKING:
     from functions.ingest.parsing.html_tree import Node, Tree
 
 _MAX_QUESTIONS = 2_000
-_MAX_VALUES = 100_000  # of one script
 _LEVEL = QUESTION_LEVEL - 2
 _MARKER = re.compile(r"\s*(?:[-•*]|\d{1,3}[.)])\s+")
 
@@ -97,38 +96,16 @@ def _is_shown(blocks: Sequence[Block], index: int, item: DeclaredQuestion) -> bo
 
 
 def _of_scripts(tree: Tree) -> Iterator[tuple[str, str]]:
-    for node in tree.css('script[type="application/ld+json"]'):
-        try:
-            value = json.loads(node.text() or "", strict=False)
-        except (ValueError, RecursionError):
-            continue
-        yield from _questions_in(value)
-
-
-def _questions_in(value: Any) -> Iterator[tuple[str, str]]:
-    """Every Question with an accepted (else a suggested) answer, however deep it lies."""
-    waiting, seen = [value], 0
-    while waiting and seen < _MAX_VALUES:
-        seen += 1
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += reversed(item)
-        elif isinstance(item, Mapping):
-            if _is_a(item, "Question"):
-                yield _text(item.get("name")), _answer_of(item)
-            waiting += reversed([inner for inner in item.values() if isinstance(inner, Mapping | list)])
+    """Every Question with an accepted (else a suggested) answer."""
+    for item in declared_items(tree):
+        if "Question" in kinds_of(item):
+            yield _text(item.get("name")), _answer_of(item)
 
 
 def _answer_of(question: Mapping[str, Any]) -> str:
     answers = question.get("acceptedAnswer") or question.get("suggestedAnswer")
     first = answers[0] if isinstance(answers, list) and answers else answers
     return _text(first.get("text")) if isinstance(first, Mapping) else _text(first)
-
-
-def _is_a(item: Mapping[str, Any], name: str) -> bool:
-    kind = item.get("@type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return any(isinstance(each, str) and each.rpartition("/")[2] == name for each in kinds)
 
 
 def _text(value: Any) -> str:

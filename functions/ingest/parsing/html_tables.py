@@ -8,7 +8,7 @@ from itertools import takewhile, zip_longest
 
 from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.html_tree import Tag
-from functions.ingest.parsing.tables import is_number, table_blocks
+from functions.ingest.parsing.tables import asking_column, is_number, question_blocks, table_blocks
 
 _LAYOUT_TAGS = {"table", "h1", "h2", "h3", "h4", "h5", "h6", "details", "pre"}
 _INLINE = {"a", "abbr", "b", "bdi", "cite", "code", "em", "font", "i", "mark", "q", "s", "small", "span", "strong"}
@@ -63,6 +63,9 @@ def data_blocks(parts: Sequence[Tag | str]) -> list[Block]:
         heads = 0  # nothing but header cells: they are the data
     if not heads and _leads_columns(rows):
         heads = 1
+    texts = [[cell.text for cell in row.cells] for row in rows[heads:]]
+    if pairs := question_blocks([*lines, *texts]):
+        return pairs
     if not heads:
         return table_blocks([], lines + [_led_by_row_header(row) for row in rows])
     headers = [" ".join(dict.fromkeys(filter(None, column))) for column in zip_longest(*grid[:heads], fillvalue="")]
@@ -101,6 +104,7 @@ def _expand(rows: Sequence[_Row]) -> list[list[str]]:
     grid: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}  # column: rows still covered, text
     for row in rows:
+        is_header = row.is_header
         cells: list[str] = []
         waiting = iter(row.cells)
         cell = next(waiting, None)
@@ -113,7 +117,7 @@ def _expand(rows: Sequence[_Row]) -> list[list[str]]:
             elif cell is not None:
                 if cell.rows > 1 and len(cell.text) <= _MAX_REPEATED_CHARS:
                     hanging[len(cells)] = (cell.rows - 1, cell.text)
-                spanned = cell.text if row.is_header else ""
+                spanned = cell.text if is_header else ""
                 cells += [cell.text] + [spanned] * (cell.columns - 1)
                 cell = next(waiting, None)
         grid.append(cells)
@@ -125,6 +129,8 @@ def _leads_columns(rows: Sequence[_Row]) -> bool:
     if len(rows) < (3 if len(rows[0].cells) < 3 else 2) or any(cell.is_header for row in rows for cell in row.cells):
         return False
     texts = [cell.text for cell in rows[0].cells]
+    if asking_column([[cell.text for cell in row.cells] for row in rows]) is not None:
+        return False
     are_names = all(text and len(text) <= _MAX_HEADER_CHARS and not is_number(text) for text in texts)
     is_list = all(row.cells[0].text.endswith(":") for row in rows)
     return are_names and len(set(texts)) == len(texts) > 1 and not is_list

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from functions.ingest.parsing import limits
+from functions.ingest.parsing.html_accordions import find_accordions
+from functions.ingest.parsing.html_surroundings import is_beside_text
 from shared.errors import RejectedDocumentError
 
 if TYPE_CHECKING:
@@ -18,38 +20,23 @@ __all__ = ["Node", "Tag", "Tree", "main_part", "read_tree", "visible_parts"]
 
 _NEVER_TEXT = {"script", "style", "noscript", "template", "head", "iframe", "object", "svg", "canvas", "audio"}
 _NEVER_TEXT |= {"video", "select", "input", "textarea", "map", "dialog", "datalist", "frameset", "annotation"}
-_BESIDE_TEXT = {"nav", "header", "footer", "aside", "form"}
-_BESIDE_ROLES = {
-    "navigation",
-    "banner",
-    "contentinfo",
-    "search",
-    "complementary",
-    "menu",
-    "alert",
-    "dialog",
-    "alertdialog",
-}
 _INLINE = {"span", "a", "i", "b", "em", "sup", "small"}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HIDDEN_CLASSES = {"mw-editsection", "noprint", "sr-only", "visually-hidden", "screen-reader-text"}
 _HIDDEN_CLASSES |= {"mw-jump-link", "navbox", "catlinks", "printfooter", "breadcrumb", "breadcrumbs"}
-# Banners that ask for consent: the names that sites and the common tools give them.
-_CONSENT = re.compile(
-    r"cookie[-_]?(?:banner|bar|consent|law|message|modal|notice|notification|overlay|popup|policy-popup|prompt|warning|wall)"
-    r"|cookies?[-_]?(?:alert|dialog)|(?:consent|gdpr|kvkk|ccpa|privacy)[-_]?(?:banner|bar|modal|notice|overlay|popup)"
-    r"|onetrust|cookiebot|usercentrics|didomi|quantcast|qc-cmp|osano|truste|cmplz|cky-consent|cc[-_](?:window|banner)",
-    re.IGNORECASE,
-)
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
-_TITLES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+_HEADING_TAGS = {"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"}
+_TITLES = {"p", *_HEADING_TAGS}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 # Their end tags may be missing without anything being nested.
 _SELF_CLOSING = {"p", "li", "dt", "dd", "tr", "td", "th", "option", "thead", "tbody", "tfoot", "colgroup"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
 _LARGE_TAG = re.compile(r"<[a-zA-Z][^<>]{200000}")
-# In XHTML these may close themselves; an HTML parser would take the rest of the page for their content.
-_XHTML_EMPTY = re.compile(r"<(script|style|title|textarea|iframe|noscript|a|div|span|p)((?:\s[^<>]{0,2000})?)/>", re.I)
+# In XHTML these may close themselves; an HTML parser would take the rest of the page for their content. The slash of
+# an address without quotes is another.
+_XHTML_EMPTY = re.compile(
+    r"<(script|style|title|textarea|iframe|noscript|a|div|span|p)((?:\s(?:[^<>]{0,2000}[\s\"'])?)?)/>", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +83,13 @@ def main_part(tree: Tree) -> Node | None:
 
 
 def visible_parts(root: Node) -> Iterator[Tag | str]:
-    """Tags and text in document order, without scripts, hidden elements, navigation and other surroundings."""
+    """Tags and text in document order, without scripts, hidden elements, navigation and other surroundings.
+
+    An accordion comes as <details>, its trigger as <summary>, unless that is a heading already.
+    """
     whole = len(root.text())
+    accordions = find_accordions(root)
+    panels: dict[int, list[Tag]] = {}  # those behind a trigger that was met, each with what comes after it
     waiting: list[Node | Tag] = [root]
     while waiting:
         item = waiting.pop()
@@ -105,31 +97,38 @@ def visible_parts(root: Node) -> Iterator[Tag | str]:
             yield item
         elif item.is_text_node:
             yield item.text_content or ""
-        elif item.is_element_node and (item.mem_id == root.mem_id or _is_shown(item, whole)):
+        elif item.is_element_node:
             name = item.tag or ""
+            panel = accordions.get(item.mem_id)
+            if panel is not None and not _is_hidden(item.attributes, name) and not _is_left_out(panel, whole):
+                is_heading = _is_within(item, _HEADING_TAGS)
+                panels[panel.mem_id] = [] if is_heading else [Tag("details", is_end=True)]
+                name = name if is_heading else "summary"
+                yield from () if is_heading else (Tag("details"),)
+            elif item.mem_id != root.mem_id and item.mem_id not in panels and not _is_shown(item, whole):
+                continue
             yield Tag(name, attributes=item.attributes)
-            waiting.append(Tag(name, is_end=True))
+            waiting.extend([*panels.get(item.mem_id, ()), Tag(name, is_end=True)])
             waiting.extend(reversed(list(item.iter(include_text=True))))
 
 
 def _is_shown(node: Node, whole: int) -> bool:
+    return not _is_hidden(node.attributes, node.tag or "") and not _is_left_out(node, whole)
+
+
+def _is_left_out(node: Node, whole: int) -> bool:
+    """Whether the element is none that one reads, hidden or not."""
     tag = node.tag or ""
-    if tag in _NEVER_TEXT or _is_hidden(node.attributes, tag):
-        return False
+    if tag in _NEVER_TEXT:
+        return True
     if tag == "button":
-        return _is_within(node, _TITLES)  # the trigger of an accordion is its question
+        return not _is_within(node, _TITLES)  # the trigger of an accordion is its question
     if tag == "header" and _is_within(node, {"main", "article"}):
-        return True  # an article's own header: its headings are shown, its menus are not
+        return False  # an article's own header: its headings are shown, its menus are not
     if node.parent is not None and node.parent.tag == "header":
-        return node.css_first(_HEADINGS) is not None or tag in _TITLES
-    is_beside = tag in _BESIDE_TEXT or (node.attributes.get("role") or "") in _BESIDE_ROLES or _asks_consent(node)
+        return node.css_first(_HEADINGS) is None and tag not in _TITLES
     # Some pages are one large form; what holds most of the text is not beside it.
-    return not is_beside or len(node.text()) * 2 > whole
-
-
-def _asks_consent(node: Node) -> bool:
-    names = (node.attributes.get("id"), node.attributes.get("class"))
-    return any(name and _CONSENT.search(name) for name in names)
+    return is_beside_text(node) and len(node.text()) * 2 <= whole
 
 
 def _is_hidden(attributes: dict[str, str | None], tag: str) -> bool:

@@ -11,6 +11,14 @@ _AROUND_WORDS = ".,;:!?…()[]\"'“”‘’«»"
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # "pre- and postoperative": the hyphen stands for the rest of the word.
 _CONJUNCTIONS = {"and", "or", "und", "oder", "bis", "sowie", "ve", "veya", "ya", "et", "ou", "y", "o", "e", "en"}
+# Compounds that English writes with a hyphen, and that no syllable of another word resembles.
+_COMMON_COMPOUND = re.compile(
+    r"(?:well-(?:known|being|\w{3,12}ed)|so-called|follow-ups?|check-ups?|cost-effective\w{0,4}|decision-ma\w{2,4}"
+    r"|(?:long|short|mid|medium|full|part|real|first|half)-(?:term|time|range|standing|lasting|lived|acting|scale|length)"
+    r"|(?:high|low|middle)-(?:quality|risk|level|dose|grade|income|density|resolution|intensity|frequency|cost|speed)"
+    r"|(?:evidence|web|home|hospital|community|population|plant|rule|knowledge|data|time|text)-based"
+    r"|(?:gluten|sugar|smoke|duty|tax|risk|symptom|interest)-free)$"
+)
 _MAX_COMPOUNDS = 50_000
 _MAX_WORDS = 100_000
 _MAX_WORD_CHARS = 80
@@ -50,6 +58,10 @@ class WordMender:
 
     def _is_compound(self, broken: re.Match[str], following: str) -> bool:
         first, second = broken[2].lower(), following.lower()
-        if broken[1] or f"{first}-{second}" in self._compounds or not following[0].islower():
+        compound = f"{first}-{second}"
+        # "e-mail", "X-ray": no single letter is broken off a word.
+        if broken[1] or len(first) == 1 or compound in self._compounds or not following[0].islower():
             return True
+        if _COMMON_COMPOUND.match(compound):
+            return first + second not in self._words
         return first + second not in self._words and first in self._words and second in self._words

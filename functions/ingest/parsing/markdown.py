@@ -26,6 +26,9 @@ _MAX_CHUNK_CHARS = 256_000
 _MAX_FRONT_LINES = 200
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _UNINDENTED_PROSE = re.compile(r"[^\s\-*+>|\d]|\d+[^\d.)]")
+_DEEP_QUOTE = re.compile(rf"^((?: {{0,3}}> ?){{{limits.MAX_QUOTE_DEPTH}}})(?: {{0,3}}> ?)+")
+_DELIMITER_ROW = re.compile(r"[ >]*[|:-][|: \t-]*\|[|: \t-]*$")
+_TABLE_PADDING = 1 << 16  # cells, after which the parser ends a table by itself
 _REFERENCE = re.compile(r" {0,3}\[[^\]\n]{1,300}\]:\s*\S")
 _PAIR = re.compile(r"([A-Za-z][\w .-]{0,60}?)\s*:(?:\s+(.*))?$")
 _AUTHOR_KEYS, _DATE_KEYS = ("author", "authors", "by"), ("date", "published", "published_at", "created")
@@ -117,7 +120,7 @@ def _chunks(lines: Iterable[str]) -> Iterator[str]:
     size = total = 0
     fence = ""
     was_blank = False
-    for line in lines:
+    for line in _bounded(lines):
         may_cut = not fence and was_blank and size >= _CHUNK_CHARS and _UNINDENTED_PROSE.match(line)
         if may_cut or size >= _MAX_CHUNK_CHARS:
             yield "\n".join(chunk)
@@ -130,6 +133,25 @@ def _chunks(lines: Iterable[str]) -> Iterator[str]:
         if total > limits.MAX_MARKUP_BYTES:
             raise RejectedDocumentError("The Markdown file is too large; split it into smaller ones.")
     yield "\n".join(chunk)
+
+
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, no quote nested too deeply. Raises RejectedDocumentError for tables that are nearly all padding."""
+    columns = padding = total = 0
+    for line in lines:
+        if _DELIMITER_ROW.match(line):
+            columns, padding = line.count("|") + 1, 0
+        elif not line.strip() or padding > _TABLE_PADDING:
+            columns = 0
+        missing = max(0, columns - line.count("|") - 1)
+        padding += missing
+        total += missing
+        if total > limits.MAX_PADDED_CELLS:
+            raise RejectedDocumentError(
+                "The Markdown file has tables whose rows have far fewer cells than their headers; "
+                "leave out the columns that are empty and upload it again."
+            )
+        yield _DEEP_QUOTE.sub(r"\1", line) if line.startswith((">", " ")) else line
 
 
 def _fence_after(line: str, fence: str) -> str:

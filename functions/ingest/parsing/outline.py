@@ -9,6 +9,7 @@ from functions.ingest.parsing import limits
 from functions.ingest.parsing.blocks import Block, join_blocks
 from functions.ingest.parsing.document import Section
 from functions.ingest.parsing.faq import with_questions
+from functions.ingest.parsing.question_lines import with_question_lines
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ def fold_blocks(blocks: Iterable[Block]) -> Iterator[Section]:
     pending: list[Block] = []
     size = 0
     page: int | None = None
-    for block in with_questions(blocks):
+    for block in with_questions(with_question_lines(blocks)):
         if block.heading_level is not None:
             yield from _close_section(outline, pending, page, block.heading_level)
             outline.close(block.heading_level)

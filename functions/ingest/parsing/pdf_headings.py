@@ -20,6 +20,25 @@ _FEW_LETTERS = 3_000
 _MAX_HEADING_CHARS = 150
 _MAX_HEADING_LINES = 4
 _MAX_LEVELS = 5
+_MAX_BOLD_CHARS = 80  # of a heading that only its bold face sets apart
+_MAX_BOLD_LINES = 2
+_FEWEST_BOLD = 2
+_SENTENCE_ENDS = (".", "!", "?", ":", "。", "？", "”", '"', "…", ")")
+_NO_TITLE_ENDS = (
+    ".",
+    ",",
+    ";",
+    ":",
+    "!",
+    "?",
+    "…",
+    "。",
+    "？",
+    "、",
+    "-",
+)  # questions are told from their answers later
+# Captions, and entries of a table of contents.
+_NO_TITLE = re.compile(r"\s*(?:fig|tab|abb|şekil|figura|표|그림|図|表|图)\w{0,5}\.?\s?\d|.*(?:\.\s?){4}", re.IGNORECASE)
 _REACH = 72.0  # points between a bookmark's target and its heading
 _NUMBER_CHARS = 6
 # Large type for a list of headings would otherwise stand above them all.
@@ -88,15 +107,20 @@ class FontSizes:
     """What sizes of headings a document uses, from a sample of its pages."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
+        pages = list(pages)
         letters: Counter[float] = Counter()
-        for page in pages:
-            for line in page.lines:
-                letters[_rounded(line.size)] += sum(map(str.isalpha, line.text))
+        bold = 0
+        for line in (line for page in pages for line in page.lines):
+            count = sum(map(str.isalpha, line.text))
+            letters[_rounded(line.size)] += count
+            bold += count * line.is_bold
         self._body = letters.most_common(1)[0][0] if letters else 0.0
         larger = {size: count for size, count in letters.items() if size >= self._body * _SLIGHTLY_LARGER and count}
         share = _MAX_SHARE if sum(letters.values()) > _FEW_LETTERS else _MAX_SHARE_OF_FEW
         if sum(larger.values()) > share * sum(letters.values()):
             larger = {}
+        found = sum(self._is_bold_title(page.lines, index) for page in pages for index in range(len(page.lines)))
+        self._has_bold_titles = found >= _FEWEST_BOLD and bold <= share * sum(letters.values())
         self._levels: list[float] = []
         for size in sorted(larger, reverse=True):
             if not self._levels or size < self._levels[-1] * 0.93:
@@ -107,6 +131,8 @@ class FontSizes:
         index = 0
         while index < len(lines):
             level = self._level(lines[index])
+            if level is None and self._has_bold_titles and self._is_bold_title(lines, index):
+                level = min(len(self._levels), _MAX_LEVELS) + 1
             end = index + 1
             while level is not None and end < len(lines) and self._is_continued(lines[end - 1], lines[end]):
                 end += 1
@@ -133,12 +159,40 @@ class FontSizes:
         rank = sum(size > _rounded(line.size) * 1.07 for size in self._levels)
         return min(rank, _MAX_LEVELS) + 1
 
+    def _is_bold_title(self, lines: Sequence[Line], index: int) -> bool:
+        """Whether a line of the body's size, or the first of two, stands in bold by itself above text that is not."""
+        end = index
+        while end < len(lines) and lines[end].is_bold and end - index <= _MAX_BOLD_LINES:
+            end += 1
+        if not 0 < end - index <= _MAX_BOLD_LINES or end == len(lines) or (index and lines[index - 1].is_bold):
+            return False
+        line, last, below = lines[index], lines[end - 1], lines[end]
+        text = " ".join(each.text.strip() for each in lines[index:end])
+        is_of_body = all(0.97 <= each.size / self._body < _SLIGHTLY_LARGER for each in (line, last))
+        is_title = 3 <= len(text) <= _MAX_BOLD_CHARS and _begins(text) and not text.endswith(_NO_TITLE_ENDS)
+        is_above_text = below.cells == 1 and _begins(below.text) and below.size <= self._body * _SLIGHTLY_LARGER
+        if not (is_of_body and is_title and is_above_text) or line.cells > 1 or _NO_TITLE.match(text):
+            return False
+        return index == 0 or _is_set_apart(lines[index - 1], line)
+
     def title(self, lines: Sequence[Line]) -> str:
         """The largest lines of a first page, for documents that name no title."""
         largest = max((line.size for line in lines if sum(map(str.isalpha, line.text)) > 2), default=0.0)
         pieces = [line.text.strip() for line in lines if line.size > largest * 0.97]
         is_title = largest >= self._body * _LARGER and len(pieces) <= _MAX_HEADING_LINES
         return " ".join(pieces) if is_title else ""
+
+
+def _begins(text: str) -> bool:
+    """Whether a sentence or a title may begin so: with a capital, or a letter of a script that has none."""
+    first = next(filter(str.isalnum, text), "")
+    return bool(first) and not first.islower()
+
+
+def _is_set_apart(above: Line, line: Line) -> bool:
+    """Whether what stands above is at an end: a sentence, a column, or a paragraph before a gap."""
+    step = above.baseline - line.baseline
+    return step <= 0 or step > 1.6 * line.size or above.text.rstrip().endswith(_SENTENCE_ENDS)
 
 
 def _rounded(size: float) -> float:

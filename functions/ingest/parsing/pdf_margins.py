@@ -10,7 +10,7 @@ from dataclasses import replace
 from functions.ingest.parsing.pdf_lines import Line, Page
 
 _MARGIN = 0.12  # of the page's height, at the top and at the bottom
-_REACH = 2  # pages looked at before and after: left and right pages often differ
+_REACH = 4  # pages looked at before and after: left and right pages often differ, so that every second one counts
 _MAX_NUMBERED_CHARS = 80
 _HEIGHT_STEP = 4.0  # points within which two lines stand equally high
 _ROMAN = re.compile("[ivxlc]{1,8}")
@@ -22,7 +22,7 @@ _PAGE_NUMBER: _Key = ("page number",)  # needs no neighbour to be known
 
 
 def without_margins(pages: Iterable[Page]) -> Iterator[Page]:
-    """The pages without the lines that repeat in their margins; holds five pages at a time."""
+    """The pages without the lines that repeat in their margins; holds nine pages at a time."""
     waiting: deque[tuple[Page, list[set[_Key]]]] = deque()
     done: deque[tuple[Page, list[set[_Key]]]] = deque(maxlen=_REACH)
     for page in pages:
@@ -35,17 +35,27 @@ def without_margins(pages: Iterable[Page]) -> Iterator[Page]:
 
 def _settle(waiting: deque[tuple[Page, list[set[_Key]]]], done: deque[tuple[Page, list[set[_Key]]]]) -> Page:
     page, keys = current = waiting.popleft()
-    neighbours = [set().union(*others) for _, others in (*done, *list(waiting)[:_REACH]) if others]
+    around = [*done, *list(waiting)[:_REACH]]
+    neighbours = {other.number: set().union(*others) for other, others in around if others}
     done.append(current)
-    needed = min(2, len(neighbours))
-    kept = [line for line, own in zip(page.lines, keys, strict=True) if not _is_repeated(own, neighbours, needed)]
+    kept = [line for line, own in zip(page.lines, keys, strict=True) if not _is_repeated(own, page.number, neighbours)]
     return replace(page, lines=kept)
 
 
-def _is_repeated(keys: set[_Key], neighbours: list[set[_Key]], needed: int) -> bool:
+def _is_repeated(keys: set[_Key], number: int, neighbours: dict[int, set[_Key]]) -> bool:
+    """Whether two neighbours have the line too: two of all but the title page, or of those on the same side.
+
+    One is enough where there are no two.
+    """
     if _PAGE_NUMBER in keys:
         return True
-    return needed > 0 and any(sum(key in others for others in neighbours) >= needed for key in keys)
+    inner = [others for other, others in neighbours.items() if other != 1 or len(neighbours) == 1]
+    same_side = [others for other, others in neighbours.items() if (other - number) % 2 == 0]
+    return any(
+        group and sum(key in others for others in group) >= min(2, len(group))
+        for group in (inner, same_side)
+        for key in keys
+    )
 
 
 def _keys(line: Line, page: Page) -> set[_Key]:

@@ -10,6 +10,7 @@ from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.hyphenation import WordMender
 from functions.ingest.parsing.pdf_lines import Line
 from functions.ingest.parsing.pdf_tables import Table, split_tables
+from functions.ingest.parsing.question_lines import asks_alone
 
 _ITEM = re.compile(r"\s*(?:[•▪◦‣∙●○■□➢➤✓✔\u2013—*-]\s+\S|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+\S)")
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "”", '"', "…", ".)")
@@ -69,6 +70,8 @@ def _breaks(paragraph: Sequence[Line], line: Line, pitch: float) -> bool:
     if last.is_hyphenated and is_same_size and line.text[:1].isalpha():
         return False
     if line.cells > 1 or last.cells > 1 or _ITEM.match(line.text):
+        return True
+    if len(paragraph) == 1 and asks_alone(last.text) and not line.text.lstrip()[:1].islower():
         return True
     if not is_same_size or line.is_bold != last.is_bold:
         return True

@@ -7,7 +7,7 @@ cells stand below them one by one, and headers that are set apart from the rows,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.pdf_lines import Cell, Line
@@ -25,7 +25,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def blocks(self, page: int) -> list[Block]:
-        return [Block(block.text, page=page, tight=block.tight) for block in table_blocks(self.headers, self.rows)]
+        return [replace(block, page=page) for block in table_blocks(self.headers, self.rows)]
 
 
 def split_tables(lines: Sequence[Line]) -> Iterator[Table | Line]:

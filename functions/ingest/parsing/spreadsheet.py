@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from functions.ingest.parsing.refusals import refusing
 from functions.ingest.parsing.sheet_bounds import refuse_huge_sheets
-from functions.ingest.parsing.tables import header_index, unique_names, without_markup
+from functions.ingest.parsing.tables import (
+    asking_column,
+    header_index,
+    names_without_header,
+    unique_names,
+    without_markup,
+)
 from shared.errors import RejectedDocumentError
 
 if TYPE_CHECKING:
@@ -53,8 +59,9 @@ def _sheet(sheet: CalamineSheet, name: str) -> Iterator[Section | Record]:
         yield from _notes([*head, *rows], name)
         return
     yield from _notes(head[:start], name)
-    names = unique_names(head[start])
-    for body in (head[start + 1 :], rows):
+    asks = asking_column(head[start:]) is not None
+    names = names_without_header(head[start:]) if asks else unique_names(head[start])
+    for body in (head[start if asks else start + 1 :], rows):
         for row in body:
             yield Record({key: cell for key, cell in zip(names, row, strict=False) if cell is not None}, section=name)
 

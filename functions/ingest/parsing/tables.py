@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from functions.ingest.parsing.blocks import Block
+from functions.ingest.parsing.faq import QUESTION_LEVEL, is_question
 
 _MAX_NAME_CHARS = 200  # it is repeated in every row
 _MARKUP = re.compile(
@@ -17,8 +18,45 @@ _MARKUP = re.compile(
 
 def table_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Block]:
     """One block per row that has text. A row of a single cell spans the table, and stands without a header."""
-    lines = [_row_line(headers, [" ".join(cell.split()) for cell in row]) for row in rows]
+    cells = [[" ".join(cell.split()) for cell in row] for row in rows]
+    if pairs := question_blocks(cells):
+        return pairs
+    lines = [_row_line(headers, row) for row in cells]
     return [Block(line, tight=index > 0) for index, line in enumerate(filter(None, lines))]
+
+
+def question_blocks(rows: Sequence[Sequence[str]]) -> list[Block]:
+    """A column of questions beside a column of answers, as pairs, lone cells as titles above them; else nothing."""
+    filled = [row for row in ([cell for cell in row if cell] for row in rows) if row]
+    pairs = [row for row in filled if len(row) == 2]
+    titles = [row[0] for row in filled if len(row) == 1]
+    is_faq = all(is_question(question) and not is_question(answer) for question, answer in pairs)
+    if len(pairs) < 2 or len(pairs) + len(titles) < len(filled) or not is_faq or any(map(is_question, titles)):
+        return []
+    blocks: list[Block] = []
+    for first, *answers in filled:
+        blocks += [Block(first, is_bold=True) if answers else Block(first, heading_level=QUESTION_LEVEL - 2)]
+        blocks += map(Block, answers)
+    return [*blocks, Block("", heading_level=QUESTION_LEVEL - 2)]
+
+
+def asking_column(rows: Sequence[Sequence[object]]) -> int | None:
+    """The column whose first cell asks, as most cells below it do: that row is none of names. (A survey's may ask.)"""
+    for column, first in enumerate(rows[0] if rows else ()):
+        cells = [str(row[column]) for row in rows if len(row) > column and not is_empty(row[column])]
+        if is_question(str(first)) and len(cells) > 1 and sum(map(is_question, cells)) * 2 > len(cells):
+            return column
+    return None
+
+
+def names_without_header(rows: Sequence[Sequence[object]]) -> list[str]:
+    """The names of the columns of rows none of which names them: a question and its answer, or numbers."""
+    width = len(rows[0])
+    names = [""] * width
+    column = asking_column(rows)
+    if column is not None and width == 2:
+        names[column], names[1 - column] = "question", "answer"
+    return unique_names(names)
 
 
 def _row_line(headers: Sequence[str], row: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from functions.ingest.parsing.facts import parse_date, usable_text, usable_title
 from functions.ingest.parsing.html_blocks import html_blocks
 from functions.ingest.parsing.html_faq import declared_questions, with_declared
 from functions.ingest.parsing.html_tree import main_part, read_tree, visible_parts
+from functions.ingest.parsing.json_ld import declared_article
 from functions.ingest.parsing.outline import fold_blocks
 from functions.ingest.parsing.text_source import read_markup
 
@@ -38,11 +39,13 @@ def parse_html(file: BinaryIO) -> ParsedDocument:
     root = tree.css_first("html")
     metadata["language"] = usable_text(root.attributes.get("lang") if root else None, 35)
     author = _first(meta, _AUTHORS)
+    dates = (parse_date(meta.get(key)) for key in _DATES)
+    declared_author, declared_date = declared_article(tree)
     return ParsedDocument(
         _sections(tree),
         title=usable_title(heading.text() if heading else None) or usable_title(_first(meta, ("og:title", "dc.title"))),
-        author=None if author and author.startswith("http") else author,
-        published_at=next(filter(None, (parse_date(meta.get(key)) for key in _DATES)), None),
+        author=author if author and not author.startswith("http") else usable_text(declared_author),
+        published_at=next(filter(None, dates), None) or parse_date(declared_date),
         metadata={name: value for name, value in metadata.items() if value},
     )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from functions.ingest.parsing.blocks import Block
 from functions.ingest.parsing.faq import is_question
-from functions.ingest.parsing.tables import is_number, table_blocks
+from functions.ingest.parsing.tables import asking_column, is_number, table_blocks
 from functions.ingest.parsing.word_numbering import Numbering
 from functions.ingest.parsing.word_styles import Style, outline_level
-from functions.ingest.parsing.word_text import W, is_bold, note_ids, number, paragraph_text, text_boxes, value
+from functions.ingest.parsing.word_text import W, bold_lead, note_ids, number, paragraph_text, text_boxes, value
 
 _TRANSPARENT = {f"{W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag")}
 _MAX_SPAN = 63  # Word's own bound on the columns of a table
@@ -42,25 +42,28 @@ class WordReader:
         style = self.styles.get(value(paragraph, "pPr/pStyle") or "", Style())
         text = paragraph_text(paragraph)
         if text and not style.is_contents:
-            yield self._block(paragraph, style, text)
+            yield from self._blocks(paragraph, style, text)
         for box in text_boxes(paragraph):
             yield from self.blocks(box)
         for kind, texts in self.notes.items():
             yield from (Block(texts[note]) for note in note_ids(paragraph, kind) if texts.get(note))
 
-    def _block(self, paragraph: Any, style: Style, text: str) -> Block:
+    def _blocks(self, paragraph: Any, style: Style, text: str) -> Iterator[Block]:
         own = outline_level(paragraph)
         level = style.level if own is None else own
         marker = self._marker(paragraph, style)
+        lead = bold_lead(paragraph)
         if level is not None:
             self.was_item = False
-            return Block(text, heading_level=level)
-        is_tight = bool(marker) and self.was_item
-        self.was_item = bool(marker)
-        if is_bold(paragraph) and is_question(text):
+            yield Block(text, heading_level=level)
+        elif is_question(lead) and text.startswith(lead):  # a bold question, and its answer if the paragraph goes on
             self.was_item = False
-            return Block(text, is_bold=True)
-        return Block(marker + text, tight=is_tight)
+            yield Block(lead, is_bold=True)
+            yield from (Block(answer) for answer in [text[len(lead) :].strip()] if answer)
+        else:
+            is_tight = bool(marker) and self.was_item
+            self.was_item = bool(marker)
+            yield Block(marker + text, tight=is_tight)
 
     def _marker(self, paragraph: Any, style: Style) -> str:
         """The indented marker of a list item with a blank, or nothing; a list id of 0 takes an item out of its list."""
@@ -123,7 +126,7 @@ def _lines(grid: list[list[str]]) -> list[Block]:
         return table_blocks([], lines)
     is_list = all(row[0].endswith(":") for row in rows)
     are_names = all(len(text) <= _MAX_HEADER_CHARS and " / " not in text and not is_number(text) for text in rows[0])
-    if is_list or not are_names or len(rows) == 1:
+    if is_list or not are_names or len(rows) == 1 or asking_column(rows) is not None:
         return table_blocks([], lines + rows)
     blocks = table_blocks(rows[0], lines + rows[1:])
     return [replace(blocks[0], tight=False), *blocks[1:]] if blocks else []

@@ -39,11 +39,16 @@ def is_on(switch: Any) -> bool:
     return switch.get(f"{W}val", "true") not in ("0", "false", "off")
 
 
-def is_bold(paragraph: Any) -> bool:
-    """Whether each of its runs that has text is bold by itself."""
-    runs = [run for run in paragraph.iter(f"{W}r") if "".join(_pieces(run)).strip()]
-    marks = [run.find(f"{W}rPr/{W}b") for run in runs]
-    return bool(runs) and all(mark is not None and is_on(mark) for mark in marks)
+def bold_lead(paragraph: Any) -> str:
+    """The text of the runs from the first on that are bold by themselves; all of the paragraph's if each of them is."""
+    lead = ""
+    for run in paragraph.iter(f"{W}r"):
+        text = "".join(_pieces(run))
+        mark = run.find(f"{W}rPr/{W}b")
+        if text.strip() and (mark is None or not is_on(mark)):
+            break
+        lead += text
+    return lead.strip()
 
 
 def text_boxes(paragraph: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
-from tests.unit.parsing.samples import Text, paragraph, pdf, read
+from tests.unit.parsing.samples import Text, paragraph, pdf, read, workbook
 from tests.unit.parsing.test_word import word
 
 
@@ -112,12 +112,195 @@ def test_a_table_of_questions_and_answers_is_pairs(name: str) -> None:
         "".join(f"<details><summary>{q}</summary><p>{a}</p></details>" for q, a in TWO.items()),
         "<dl>" + "".join(f"<dt>{q}</dt><dd>{a}</dd>" for q, a in TWO.items()) + "</dl>",
         "<dl>" + "".join(f"<div><dt>{q}</dt><dd><p>{a}</p></dd></div>" for q, a in TWO.items()) + "</dl>",
+        "".join(f"<div><button class=q>{q}</button><div><p>{a}</p></div></div>" for q, a in TWO.items()),
+        "".join(f"<div><button aria-expanded=false>{q}</button></div><p hidden>{a}</p>" for q, a in TWO.items()),
+        "".join(
+            f"<h2><button aria-expanded=false>{q}</button></h2><div style='display: none'>{a}</div>"
+            for q, a in TWO.items()
+        ),
+        "".join(
+            f"<div role=button aria-controls=p{number}>{q}</div><div><section id=p{number} hidden>{a}</section></div>"
+            for number, (q, a) in enumerate(TWO.items())
+        ),
         "<h2>Sıkça Sorulan Sorular</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
         "<h2>자주 묻는 질문</h2>" + "".join(f"<h3>{q}</h3><p>{a}</p>" for q, a in TWO.items()),
     ],
 )
 def test_questions_of_a_page_are_pairs(body: str) -> None:
     assert pairs("faq.html", f"<html><body>{body}</body></html>") == TWO
+
+
+def test_an_accordion_ends_with_its_panel_and_its_title_need_not_ask() -> None:
+    panel = "<button aria-expanded=false>Delivery</button><div hidden>Two days.</div>"
+    body = f"<h1>Shop</h1><div>{panel}<p>Call us.</p></div>"
+    assert pairs("a.html", f"<html><body>{body}</body></html>") == {"Shop › Delivery": "Two days.", "Shop": "Call us."}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<button aria-expanded=false>Menu</button><ul hidden><li><a href=1>Bikes</a></li><li><a href=2>Us</a></li></ul>",
+        "<button aria-expanded=false>Menu</button><nav hidden>Bikes and helmets and us</nav>",
+        "<button>Buy</button><p hidden>Sold out.</p>",
+        "<button aria-expanded=false hidden>Delivery</button><p hidden>Sold out.</p>",
+        "<button aria-controls=elsewhere>More</button><p hidden>Sold out.</p>",
+        "<button role=tab aria-controls=p>Size</button><p id=p hidden>Sold out.</p>",
+    ],
+)
+def test_a_button_without_a_panel_of_its_own_is_no_text(body: str) -> None:
+    text = "We sell bikes, helmets and locks, and we mend what we sell."
+    assert read("a.html", f"<html><body>{body}<p>{text}</p></body></html>").by_heading == {(): text}
+
+
+# Without any mark
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{0}\n{1}\n\n{2}\n{3}\n",
+        "{0}\n\n{1}\n\n{2}\n\n{3}\n",
+        "{0}\n{1}\n{2}\n{3}\n",
+        "1. {0}\n{1}\n\n2. {2}\n{3}\n",
+        "1) {0}\n\n   {1}\n\n2) {2}\n\n   {3}\n",
+        "- {0}\n  {1}\n- {2}\n  {3}\n",
+    ],
+)
+def test_lines_that_ask_above_their_answers_are_pairs(text: str) -> None:
+    asked = [part for pair in TWO.items() for part in pair]
+    assert pairs("faq.txt", text.format(*asked)) == TWO
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "".join(f"<div class=q>{q}</div><div class=a>{a}</div>" for q, a in TWO.items()),
+        "<ol>" + "".join(f"<li>{q}<p>{a}</p></li>" for q, a in TWO.items()) + "</ol>",
+        "<ul>" + "".join(f"<li>{q}<br>{a}</li>" for q, a in TWO.items()) + "</ul>",
+        "".join(f"<p>{q}</p><p>{a}</p>" for q, a in TWO.items()),
+    ],
+)
+def test_unmarked_questions_of_a_page_are_pairs(body: str) -> None:
+    assert pairs("faq.html", f"<html><body><h1>FAQ</h1>{body}</body></html>") == TWO
+
+
+def test_unmarked_questions_of_word_and_pdf_are_pairs() -> None:
+    def fill(document: docx.document.Document) -> None:
+        for question, answer in TWO.items():
+            document.add_paragraph(question, style="List Number")
+            document.add_paragraph(answer)
+
+    page = [
+        Text(72, 700 - 40 * index - 14 * below, text)
+        for index, pair in enumerate(TWO.items())
+        for below, text in enumerate(pair)
+    ]
+    assert pairs("a.docx", word(fill)) == TWO
+    assert pairs("a.pdf", pdf([page])) == TWO
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Kaç gün sürer?", "Nereye gelir?"),
+        ("언제 배송되나요?", "어디로 오나요?"),
+        ("いつですか？", "どこですか？"),
+        ("متى تفتحون؟", "أين أنتم؟"),
+        ("Τι ώρα ανοίγετε;", "Πού βρίσκεστε;"),
+    ],
+)
+def test_questions_of_other_languages_are_known_by_their_marks(first: str, second: str) -> None:
+    assert pairs("a.txt", f"{first}\n9:00\n\n{second}\n10:00\n") == {first: "9:00", second: "10:00"}
+
+
+def test_a_semicolon_asks_in_greek_alone() -> None:
+    text = "One thing;\nanother.\n\nA third;\na fourth."
+    assert read("a.txt", text).by_heading == {(): text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nobody knew. Why did it rain? It was\nautumn. What else?\nNothing at all.",
+        "Why?\n\nBecause we say so.",
+        "What is that?\n\nWho are you?\n\nWhere do we go?\n\nAn end.",
+        "\u201cWhere are you going?\u201d\n\nHe said nothing.\n\n\u201cAnd you?\u201d\n\nShe laughed.",
+        "Anna: Where is it?\n\nBert: There.\n\nAnna: And that?\n\nBert: Here.",
+        "It went on and\nwhat did it matter?\nNothing. It went on and\nwho would have known?\nNobody.",
+        "\n\n".join(["What was it?", "It was long."] + ["Prose goes on."] * 15 + ["Who knew?"] + ["More of it."] * 15),
+    ],
+)
+def test_questions_within_prose_are_no_headings(text: str) -> None:
+    assert read("a.txt", text).by_heading == {(): text}
+
+
+def test_a_list_of_the_questions_above_them_is_no_answer() -> None:
+    asked = list(TWO)
+    text = "\n".join([*asked, "", *(line for pair in TWO.items() for line in (*pair, ""))])
+    assert {question: pairs("a.txt", text)[question] for question in asked} == TWO
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.html"])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_bold_question_that_opens_its_answers_paragraph_is_a_question(name: str, is_list: bool) -> None:
+    if name == "a.md":
+        text = "\n\n".join(f"{'- ' * is_list}**{q}** {a}" for q, a in TWO.items()) + "\n\n# End\n\nCall us."
+    else:
+        tag = "li" if is_list else "p"
+        items = "".join(f"<{tag}><strong>{q}</strong> {a}</{tag}>" for q, a in TWO.items())
+        text = f"<html><body>{f'<ul>{items}</ul>' if is_list else items}<h1>End</h1><p>Call us.</p></body></html>"
+    assert pairs(name, text) == {**TWO, "End": "Call us."}
+
+
+def test_a_bold_question_that_opens_a_paragraph_of_word_is_a_question() -> None:
+    def fill(document: docx.document.Document) -> None:
+        for question, answer in TWO.items():
+            line = document.add_paragraph()
+            line.add_run(question[:5]).bold = True
+            line.add_run(f"{question[5:]} ").bold = True
+            line.add_run(answer)
+
+    assert pairs("a.docx", word(fill)) == TWO
+
+
+def test_what_follows_a_list_of_bold_questions_is_no_answer() -> None:
+    body = "<ul><li><b>How often?</b> Daily.</li></ul><p>Call us.</p>"
+    assert pairs("a.html", f"<h1>Bikes</h1>{body}") == {"Bikes › How often?": "Daily.", "Bikes": "Call us."}
+
+
+# Tables
+
+
+def test_a_table_of_questions_without_names_is_pairs() -> None:
+    rows = "".join(f"<tr><td>{q}</td><td>{a}</td></tr>" for q, a in TWO.items())
+    more = "<tr><td>And the light?</td><td>Before night.</td></tr>"
+    expected = {**TWO, "And the light?": "Before night."}
+
+    def fill(document: docx.document.Document) -> None:
+        table = document.add_table(rows=0, cols=2)
+        for pair in expected.items():
+            for cell, text in zip(table.add_row().cells, pair, strict=True):
+                cell.text = text
+
+    assert pairs("a.html", f"<table>{rows}{more}</table>") == expected
+    assert pairs("a.html", f"<table><tr><th>Topic</th><th>Advice</th></tr>{rows}{more}</table>") == expected
+    assert pairs("a.docx", word(fill)) == expected
+    assert pairs("a.csv", "\n".join(f'"{q}",{a}' for q, a in expected.items())) == expected
+    assert pairs("a.csv", "\n".join(f'{a};"{q}"' for q, a in expected.items())) == expected
+    assert pairs("a.xlsx", workbook({"FAQ": list(expected.items())})) == expected
+
+
+def test_the_titles_between_the_questions_of_a_table_stand_above_them_and_the_text_below_does_not() -> None:
+    rows = "".join(f"<tr><td colspan=2>Care</td></tr><tr><td>{q}</td><td>{a}</td></tr>" for q, a in TWO.items())
+    assert pairs("a.html", f"<h1>Bikes</h1><table>{rows}</table><p>Call us.</p>") == {
+        "Bikes": "Call us.",
+        **{f"Bikes › Care › {question}": answer for question, answer in TWO.items()},
+    }
+
+
+def test_a_survey_has_questions_for_names() -> None:
+    rows = read("a.csv", "How old are you?,Where do you live?\n31,Ankara\n40,Busan\n").records
+    assert rows[0] == {"How old are you?": "31", "Where do you live?": "Ankara"}
 
 
 def test_what_follows_a_list_of_questions_is_no_answer() -> None:

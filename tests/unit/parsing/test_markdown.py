@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.parsing.samples import read
+from tests.unit.parsing.samples import read, reason
 
 
 def test_headings_become_the_path() -> None:
@@ -94,3 +94,19 @@ def test_what_only_looks_like_front_matter_is_text(text: str) -> None:
 @pytest.mark.parametrize("mark", ["[", "![", "*a", "`", "<", "- ", "> ", "[a](", "\\[", "&#"])
 def test_long_runs_of_marks_come_to_an_end(mark: str) -> None:
     assert "end of text" in read("a.md", mark * 3_000 + "\n\nend of text").text
+
+
+def test_a_table_of_many_columns_is_read_and_tables_of_nothing_but_padding_are_refused() -> None:
+    wide = "|".join(["a"] * 600) + "\n" + "|".join(["-"] * 600) + "\n" + "b|\n" * 100 + "\n"
+    assert read("a.md", wide).text.count("a: b") == 100
+    assert "far fewer cells" in reason("a.md", wide * 5)
+
+
+def test_lines_below_a_rule_of_a_listing_are_no_padding() -> None:
+    listing = "```\n|" + "-|" * 8 + "\n" + "x\n" * 20_000 + "```\n"
+    assert read("a.md", listing * 2).text.count("x") == 40_000
+
+
+@pytest.mark.parametrize("mark", [">", "> "])
+def test_deep_quotes_are_read_as_shallow_ones(mark: str) -> None:
+    assert read("a.md", mark * 200 + "The last word.\n").text.strip() == "The last word."

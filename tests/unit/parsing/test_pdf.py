@@ -37,6 +37,22 @@ def test_a_word_broken_at_a_line_end_is_mended() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "word", ["e-mail", "X-ray", "well-known", "well-established", "long-term", "high-risk", "evidence-based"]
+)
+def test_a_compound_broken_at_its_hyphen_keeps_it(word: str) -> None:
+    first, second = word.split("-")
+    lines = [f"These are the words that stand before {first}-", f"{second} and the words after it, which are more."]
+    assert f" {word} and" in text_of([paragraph(lines)])
+
+
+@pytest.mark.parametrize("word", ["high-light", "short-age", "well-ness", "long-itude", "full-est"])
+def test_a_broken_word_that_resembles_a_compound_is_mended(word: str) -> None:
+    first, second = word.split("-")
+    lines = [f"These are the words that stand before {first}-", f"{second} and the words after it, which are more."]
+    assert f" {first}{second} and" in text_of([paragraph(lines)])
+
+
 def test_list_items_stay_on_lines_of_their_own() -> None:
     lines = [
         "Causes are:",
@@ -137,6 +153,37 @@ def test_headers_footers_and_page_numbers_are_removed(count: int) -> None:
     assert text.count("which differs") == count
 
 
+def sided(count: int, *, has_title_page: bool) -> str:
+    """The text of a document whose left and right pages have headers of their own."""
+    pages = []
+    for number in range(1, count + 1):
+        header = Text(72, 800, "Annual report" if number % 2 else "City council", 8)
+        margins = [header, Text(250, 30, f"Page {number} of {count}", 8)]
+        body = paragraph([f"This is the text of page {'x' * number}, which differs from the others."])
+        pages.append(body if number == 1 and has_title_page else [*margins, *body])
+    return read("a.pdf", pdf(pages)).text
+
+
+@pytest.mark.parametrize("count", [4, 5, 6, 9])
+def test_headers_of_left_and_right_pages_are_removed_from_the_first_to_the_last(count: int) -> None:
+    text = sided(count, has_title_page=False)
+    assert not any(word in text for word in ("report", "council", "Page"))
+    assert text.count("which differs") == count
+
+
+def test_a_title_page_without_header_does_not_keep_that_of_a_short_document() -> None:
+    pages = [
+        [Text(72, 800, "Guide to chains", 8), Text(250, 30, f"Page {number} of 3", 8), *paragraph([f"Text {word}."])]
+        for number, word in ((2, "two"), (3, "three"))
+    ]
+    assert text_of([paragraph(LONG), *pages]).split("\n\n") == [" ".join(LONG), "Text two.", "Text three."]
+
+
+def test_what_stands_in_the_margin_of_one_page_stays() -> None:
+    text = text_of([[Text(72, 800, f"Heading {word}", 10), *paragraph(LONG)] for word in ("one", "two", "three")])
+    assert [text.count(f"Heading {word}") for word in ("one", "two", "three")] == [1, 1, 1]
+
+
 def test_roman_page_numbers_are_removed() -> None:
     pages = [[*paragraph(LONG), Text(290, 30, number, 8)] for number in ("i", "- ii -", "iii")]
     assert text_of(pages).count("hormones.") == 3
@@ -172,6 +219,47 @@ def test_larger_fonts_become_headings_by_rank() -> None:
     }
 
 
+def test_bold_lines_of_the_bodys_size_become_headings() -> None:
+    page = [
+        Text(72, 760, "Kidney guide", 18),
+        *paragraph(LONG, y=735),
+        Text(72, 690, "Signs", is_bold=True),
+        *paragraph(LONG, y=678),
+        Text(72, 630, "Tests of the blood and", is_bold=True),
+        Text(72, 618, "of the urine", is_bold=True),
+        *paragraph(LONG, y=606),
+    ]
+    body = " ".join(LONG)
+    assert read("a.pdf", pdf([page])).by_heading == {
+        ("Kidney guide",): body,
+        ("Kidney guide", "Signs"): body,
+        ("Kidney guide", "Tests of the blood and of the urine"): body,
+    }
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["The kidneys are", "two organs of the body"],  # goes on in the next line
+        ["Never do this at home.", "Call the clinic instead"],
+        ["Table 1 The stages", "There are five"],
+        ["The stages ......... 12", "There are five"],
+        ["and so it is said", "Others do not say so"],
+    ],
+)
+def test_bold_lines_that_are_part_of_the_text_are_no_headings(lines: list[str]) -> None:
+    page = [
+        line
+        for index in range(3)
+        for line in (
+            *paragraph(LONG, y=700 - 100 * index),
+            Text(72, 660 - 100 * index, lines[0], is_bold=True),
+            Text(72, 648 - 100 * index, lines[1]),
+        )
+    ]
+    assert list(read("a.pdf", pdf([page])).by_heading) == [()]
+
+
 def test_the_outline_names_the_headings_where_there_is_one() -> None:
     page = [Text(72, 740, "1 Kidneys"), *paragraph(LONG), Text(72, 600, "2 Tests"), *paragraph(LONG, y=580)]
     outline = [Entry("Kidneys", 0, 750), Entry("2 Tests", 0, 610), Entry("Not in the text", 1, 800)]
@@ -194,6 +282,12 @@ def test_properties_tell_the_facts() -> None:
     assert (document.title, document.author) == ("Kidney guide", "Ada")
     assert document.published_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
     assert document.metadata == {"subject": "CKD"}
+
+
+def test_what_programs_write_for_nobody_is_no_fact() -> None:
+    info = {"Title": "(unspecified)", "Author": "(anonymous)", "Subject": "unspecified"}
+    document = read("a.pdf", pdf([paragraph(LONG)], info=info)).document
+    assert (document.title, document.author, document.metadata) == (None, None, {})
 
 
 def test_the_printed_title_stands_in_for_a_programs() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -62,6 +63,44 @@ def test_a_page_that_is_one_form_is_read() -> None:
     assert read("a.html", page("<form><h1>Title</h1><p>All of the text.</p></form>")).by_heading == {
         ("Title",): "All of the text."
     }
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "<div id=header><div>Shop</div><ul><li><a href=/>Start</a></li><li><a href=/k>Contact</a></li></ul></div>",
+        "<div class='main-menu'><a href=1>Bikes</a> <a href=2>Locks</a></div>",
+        "<ul class='nav navbar-nav'><li><a href=1>Bikes</a></li></ul>",
+        "<div id=sidebar><h3>Latest news</h3><p>We have a sale.</p></div>",
+        "<div class='left-sidebar widget'>We have a sale.</div>",
+        "<div class=site-footer>© 2024 Shop. Imprint</div>",
+        "<section id=footer>© 2024 Shop. Imprint</section>",
+        "<div class='social-share'>Share: <a>Facebook</a> <a>Twitter</a></div>",
+        "<div class='related-posts'><a href=1>Another article</a></div>",
+        "<div class=bread-crumb>You are here: Start</div>",
+    ],
+)
+def test_what_is_named_as_surroundings_is_left_out(beside: str) -> None:
+    body = f"{beside}<div id=content><h1>Chains</h1><p>{'Oil the chain often and well. ' * 5}</p></div>"
+    assert list(read("a.html", page(body)).by_heading) == [("Chains",)]
+    assert read("a.html", page(body)).sections[0].text == ("Oil the chain often and well. " * 5).strip()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<div class=header>The first part</div>",
+        "<div id=menu><p>Soup 5 euros, <a href=1>fish</a> with rice and salad 12 euros</p></div>",
+        "<p class=share>A share of the profit goes to the makers.</p>",
+        "<div class='with-sidebar footer-below'>Text beside a sidebar.</div>",
+        "<div class=related>How the two things are related.</div>",
+        "<span class=footer>Text.</span>",
+    ],
+)
+def test_text_whose_name_only_sounds_like_surroundings_is_kept(kept: str) -> None:
+    text = "Oil the chain often and well. " * 5
+    before = read("a.html", page(f"<p>{text}</p>")).text
+    assert len(read("a.html", page(f"{kept}<p>{text}</p>")).text) > len(before) + 4
 
 
 def test_the_main_element_is_preferred_where_it_holds_most() -> None:
@@ -157,9 +196,34 @@ def test_the_head_tells_the_facts() -> None:
     assert document.metadata == {"description": "All about it", "language": "en"}
 
 
+ARTICLE = {"@type": "NewsArticle", "author": [{"name": "Bob"}, "Eve"], "datePublished": "2023-02-03"}
+
+
+def declaring(*items: object) -> str:
+    return f'<script type="application/ld+json">{json.dumps({"@graph": items})}</script>'
+
+
+def test_the_declared_article_tells_author_and_date_where_the_head_does_not() -> None:
+    document = read("a.html", page("<p>Text</p>", declaring({"@type": "Person", "name": "Zoe"}, ARTICLE))).document
+    assert (document.author, document.published_at) == ("Bob, Eve", datetime(2023, 2, 3, tzinfo=UTC))
+    nearer = "<meta name=author content=Ada><meta name=date content=2024-03-01>"
+    document = read("a.html", page("<p>Text</p>", declaring(ARTICLE) + nearer)).document
+    assert (document.author, document.published_at) == ("Ada", datetime(2024, 3, 1, tzinfo=UTC))
+
+
+def test_a_list_of_articles_has_no_author() -> None:
+    other = {"@type": "Article", "author": "Zoe", "datePublished": 3}
+    document = read("a.html", page("<p>Text</p>", declaring(ARTICLE, other))).document
+    assert (document.author, document.published_at) == (None, datetime(2023, 2, 3, tzinfo=UTC))
+
+
 def test_self_closed_elements_of_xhtml_do_not_swallow_the_page() -> None:
     text = "<?xml version='1.0'?><html><head><title/><script src='x'/></head><body><a id='1'/><p>Text</p></body></html>"
     assert read("a.xhtml", text).text.strip() == "Text"
+
+
+def test_an_address_without_quotes_does_not_close_its_link() -> None:
+    assert read("a.html", "<p><a href=/>Start</a> and <a href=/shop/>shop</a></p>").text.strip() == "Start and shop"
 
 
 def test_a_fragment_with_blanks_of_every_kind_is_read() -> None:
