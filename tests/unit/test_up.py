@@ -101,7 +101,12 @@ def test_addresses_of_six_parts_are_urls_too(tmp_path: Path) -> None:
     assert "http://[::1]:8000" in laptop.environment["LOCKSTEP_ALLOWED_ORIGINS"].split(",")
 
 
-@pytest.mark.parametrize("left", ["", "\n", "not a number\n", f"{os.getpid()}\n/elsewhere\n"])
+OF_ANOTHER_FOLDER = f"{os.getpid()}\n/elsewhere\n"
+
+
+@pytest.mark.parametrize(
+    "left", ["", "\n", "not a number\n", OF_ANOTHER_FOLDER], ids=["empty", "a line", "words", "of another folder"]
+)
 def test_a_damaged_note_of_an_earlier_server_is_no_obstacle(tmp_path: Path, left: str) -> None:
     (tmp_path / "postmaster.pid").write_text(left)
     _end_leftover(tmp_path)
