@@ -65,13 +65,16 @@ class _Batch:
             pair_writer=wiring.pair_writer(),
             written_sections=wiring.settings().llm_sections,
         )
+        self._prefix = wiring.prefix_of(wiring.settings().bucket_url)
         self.bots: dict[UUID, Bot] = {}
         self._seen: set[str] = set()
         self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
 
     def look_at_all(self, notification: Event) -> None:
         for record in notification.get("Records", []):  # a test event of S3 has none
-            self._look_at(unquote_plus(record["s3"]["object"]["key"]))
+            key = unquote_plus(record["s3"]["object"]["key"])
+            if key.startswith(self._prefix):  # what lies beside is not ours
+                self._look_at(key.removeprefix(self._prefix))
 
     def _look_at(self, key: str) -> None:
         slug, name = split_key(key)

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, quote_plus
 from uuid import UUID
@@ -22,6 +23,7 @@ from shared.telemetry import logger
 from shared.testing import InMemoryObjectStore, InMemoryVectorIndex
 from tests.worlds import World, memory_world
 
+EVENTS = Path(__file__).parent.parent / "events"
 SETTINGS = Settings.model_validate(
     {"postgres_url": "postgresql://", "milvus_uri": "http://", "bucket_url": "s3://library", "max_object_mb": 1}
 )
@@ -230,6 +232,46 @@ def test_the_objects_of_a_deleted_bot_are_left_alone(world: World) -> None:
     world.registry.delete_bot(world.bot.slug)
     assert invoke(sqs_event(one=s3_event(key))) == []
     assert bucket_of(world).looks == []
+
+
+def at_bucket(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The documents are where that URL says."""
+    monkeypatch.setattr(wiring, "settings", lambda: SETTINGS.model_copy(update={"bucket_url": url}))
+
+
+def event_of_the_cloud(key: str) -> dict[str, Any]:
+    """The event of tests/events, of another object."""
+    event: dict[str, Any] = json.loads((EVENTS / "s3_object_created.json").read_text("utf-8"))
+    event["Records"][0]["s3"]["object"]["key"] = quote_plus(key)
+    return event
+
+
+@pytest.mark.parametrize("url", ["s3://documents/kb", "s3://documents/kb/"])
+def test_the_prefix_of_the_bucket_is_no_part_of_a_key(world: World, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    (key,) = write(world, "Häufige Fragen.txt")
+    at_bucket(monkeypatch, url)
+    assert invoke(sqs_event(one=event_of_the_cloud(f"kb/{key}"))) == []
+    assert bucket_of(world).looks == [key]
+    assert is_live(world, "Häufige Fragen.txt")
+
+
+@pytest.mark.parametrize("key", ["library/a.txt", "kbx/library/a.txt", "other/kb/library/a.txt", "kb"])
+def test_what_lies_beside_the_prefix_of_the_bucket_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    write(world, "a.txt")
+    world.register("kb")
+    at_bucket(monkeypatch, "s3://documents/kb")
+    assert invoke(sqs_event(one=event_of_the_cloud(key))) == []
+    assert bucket_of(world).looks == []
+
+
+def test_a_bot_may_be_called_like_the_prefix(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.register("kb")
+    world.objects.put("kb/a.txt", b"This is a.")
+    at_bucket(monkeypatch, "s3://documents/kb")
+    invoke(event_of_the_cloud("kb/kb/a.txt"))
+    assert bucket_of(world).looks == ["kb/a.txt"]
 
 
 def test_each_bot_gets_its_own(world: World) -> None:
