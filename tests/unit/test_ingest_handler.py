@@ -68,10 +68,23 @@ class Invocation:
     """What a function is told of its invocation."""
 
     def __init__(self, seconds: float = 900.0) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return int(self._seconds * 1000)
+        return int(self.seconds * 1000)
+
+
+class Tiring(Invocation):
+    """An invocation whose time is up when it was asked so often how much is left."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self._questions = questions
+
+    def get_remaining_time_in_millis(self) -> int:
+        self._questions -= 1
+        self.seconds = self.seconds if self._questions > 0 else 0.0
+        return super().get_remaining_time_in_millis()
 
 
 @pytest.fixture
@@ -115,9 +128,9 @@ def sqs_event(**bodies: Any) -> dict[str, Any]:
     return {"Records": [{"messageId": name, "body": text, "eventSource": "aws:sqs"} for name, text in texts.items()]}
 
 
-def invoke(event: dict[str, Any], seconds: float = 900.0) -> list[str]:
+def invoke(event: dict[str, Any], invocation: Invocation | None = None) -> list[str]:
     """The messages that are to be given again."""
-    answer = handler(event, Invocation(seconds))
+    answer = handler(event, invocation or Invocation())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -379,6 +392,38 @@ def test_a_direct_event_for_an_object_that_changes_raises(world: World) -> None:
         invoke(s3_event(key))
 
 
+def test_messages_for_which_there_is_no_time_come_again(world: World) -> None:
+    keys = write(world, "a.txt", "b.txt", "c.txt")
+    invocation = Invocation()
+    bucket_of(world).when_opened = lambda: setattr(invocation, "seconds", 400.0)
+    messages = dict(zip(("one", "two", "three"), (s3_event(key) for key in keys), strict=True))
+    assert invoke(sqs_event(**messages), invocation) == ["two", "three"]
+    assert bucket_of(world).looks == keys[:1]
+    assert is_live(world, "a.txt")
+    assert invoke(sqs_event(two=messages["two"]), Invocation(400.0)) == []
+    assert is_live(world, "b.txt")
+
+
+def test_a_document_that_takes_longer_than_the_function_lives_comes_live_by_and_by(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 10)
+    rows = "\n".join(f"{n},Question {n}?,Answer {n}." for n in range(100))
+    key = world.key("many.csv")
+    world.objects.put(key, f"id,question,answer\n{rows}\n".encode())
+    asked: list[str] = [key]
+    for invocations in range(1, 20):
+        world.hints.keys.clear()
+        assert invoke(sqs_event(one=s3_event(*asked)), Tiring(invocations * 17)) == []
+        asked = list(world.hints.keys)
+        if not asked:
+            break
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.pairs) == ("live", 100)
+    assert invocations > 3
+
+
 # What is left to sync
 
 
@@ -405,7 +450,7 @@ def test_a_delivery_that_fails_for_one_bot_reaches_the_others(world: World) -> N
 
 def test_without_time_left_the_work_is_committed_and_left_to_sync(world: World) -> None:
     (key,) = write(world, "a.txt")
-    assert invoke(sqs_event(one=s3_event(key)), seconds=5) == []
+    assert invoke(sqs_event(one=s3_event(key)), Invocation(5)) == []
     assert world.hints.syncs == 1
     assert not is_live(world, "a.txt")
 
