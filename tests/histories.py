@@ -200,6 +200,12 @@ class Histories(RuleBasedStateMachine):
         self.lab.always()
         stalled.finish()
 
+    @rule(name=st.sampled_from(NAMES), budget=st.integers(8, 11))
+    def hurry(self, name: str, budget: int) -> None:
+        """A worker whose time runs out between two parts of a document."""
+        self.write(name)
+        Process(self.world, tell_of(name), budget=budget).finish()
+
     @precondition(lambda self: len(self.workers) < 3)
     @rule(names=st.permutations(NAMES), how_many=st.integers(1, 2), budget=st.sampled_from((10_000, 12, 25)))
     def send_event(self, names: list[str], how_many: int, budget: int) -> None:
