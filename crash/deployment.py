@@ -11,7 +11,7 @@ from typing import cast
 
 from crash.faults import Fate, FaultyPostgres, RefusingEmbedder, faulty
 from functions.backup import snapshot
-from functions.ingest import pipeline
+from functions.ingest import staging
 from functions.sync.bucket_scan import claim_bucket
 from infra.local.milvus import EmbeddedMilvus
 from infra.local.postgres import EmbeddedPostgres
@@ -82,7 +82,7 @@ class Deployment:
 
 def shrink() -> None:
     """Make batches so small that a document of a few pairs takes several."""
-    pipeline.PART_PAIRS = PART_PAIRS
+    staging.PART_PAIRS = PART_PAIRS
     delivery.BATCH = BATCH
     linking.PAIRS_AT_ONCE = LINKED_AT_ONCE
     snapshot.OBJECTS_AT_ONCE = OBJECTS_AT_ONCE

@@ -149,15 +149,18 @@ class S3ObjectStore:
 class SqsHints:
     """The port `Hints` on SQS: in the form in which S3 itself tells of an object, so that ingest knows one form only."""
 
-    def __init__(self, *, ingest_queue_url: str, sync_queue_url: str, bucket: str, region: str | None = None) -> None:
+    def __init__(
+        self, *, ingest_queue_url: str, sync_queue_url: str, bucket: str, prefix: str = "", region: str | None = None
+    ) -> None:
         self._ingest_queue_url = ingest_queue_url
         self._sync_queue_url = sync_queue_url
         self._bucket = bucket
+        self._prefix = prefix
         self._region = region
         self._circuit = Circuit("queue")
 
     def object_changed(self, key: str) -> None:
-        self._send(self._ingest_queue_url, object_event(self._bucket, key))
+        self._send(self._ingest_queue_url, object_event(self._bucket, self._prefix + key))
 
     def sync_wanted(self) -> None:
         self._send(self._sync_queue_url, {"source": "lockstep", "detail-type": "sync wanted"})

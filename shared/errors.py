@@ -92,6 +92,12 @@ class ObjectChangedError(LockstepError):
     retryable = True
 
 
+class OutOfTimeError(LockstepError):
+    """The time of this invocation is up; another one goes on."""
+
+    retryable = True
+
+
 class CollectionMissingError(LockstepError):
     """The index does not hold the collection; sync builds it anew from the catalog."""
 

@@ -274,15 +274,20 @@ def open_store(url: str) -> ObjectStore:
     if parts.scheme == "s3" and parts.netloc:
         from shared.aws import S3ObjectStore
 
-        prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         return S3ObjectStore(
             parts.netloc,
-            prefix=prefix,
+            prefix=prefix_of(url),
             endpoint_url=settings().s3_endpoint_url,
             region=settings().s3_region,
             addressing_style=settings().s3_addressing_style,
         )
     raise ConfigurationError(f"{url!r} is not a place for objects: use s3://bucket/prefix or file:///folder")
+
+
+def prefix_of(url: str) -> str:
+    """What a bucket's URL puts before the key of every object: the bucket's own events name keys with it."""
+    parts = urlsplit(url)
+    return f"{parts.path.strip('/')}/" if parts.scheme == "s3" and parts.path.strip("/") else ""
 
 
 def hints() -> Hints:
@@ -302,6 +307,7 @@ def _hints_by_settings() -> Hints:
         ingest_queue_url=chosen.ingest_queue_url,
         sync_queue_url=chosen.sync_queue_url,
         bucket=urlsplit(chosen.bucket_url).netloc,
+        prefix=prefix_of(chosen.bucket_url),
         region=chosen.s3_region,
     )
 

@@ -19,14 +19,15 @@ from functions.query.retrieval import Retrieval
 from functions.sync.comparison import Comparer, Extent
 from functions.sync.verify import verify
 from shared.domain import Filter
-from shared.errors import LeasedError, LockstepError
-from tests.worlds import FOREVER, World
+from shared.errors import LeasedError, LockstepError, OutOfTimeError
+from tests.worlds import World
 
 NAMES = ("guide.jsonl", "manual.jsonl")
 NONSENSE = b"PK\x03\x04 this is no archive"
 LEASES_END_SECONDS = 150.0
 ALL_DEAD_SECONDS = 3_600.0
 LONGEST_LIFE_SECONDS = 900.0
+CALL_SECONDS = 10.0  # what a call takes of the time that a process has left
 ROUNDS = 25
 PORTS = {
     "registry": "catalog",
@@ -112,7 +113,7 @@ class Process(threading.Thread):
         world = copy.copy(self._world)
         for name, store in PORTS.items():
             setattr(world, name, FaultyPort(getattr(world, name), store, self))  # type: ignore[arg-type]
-        world.time_left = lambda: FOREVER if self._budget > 0 else 0.0
+        world.time_left = lambda: max(0, self._budget) * CALL_SECONDS
         return world
 
 
@@ -123,7 +124,7 @@ def tell_of(*names: str) -> Callable[[World], None]:
         for name in names:
             try:
                 document_id = world.look(name)
-            except LeasedError:
+            except (LeasedError, OutOfTimeError):
                 world.hints.object_changed(world.key(name))
                 continue
             if document_id:
@@ -198,6 +199,12 @@ class Histories(RuleBasedStateMachine):
         Process(self.world, tell_of(name)).finish()
         self.lab.always()
         stalled.finish()
+
+    @rule(name=st.sampled_from(NAMES), budget=st.integers(8, 11))
+    def hurry(self, name: str, budget: int) -> None:
+        """A worker whose time runs out between two parts of a document."""
+        self.write(name)
+        Process(self.world, tell_of(name), budget=budget).finish()
 
     @precondition(lambda self: len(self.workers) < 3)
     @rule(names=st.permutations(NAMES), how_many=st.integers(1, 2), budget=st.sampled_from((10_000, 12, 25)))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+from functions.ingest.lifetime import Lifetime
 from functions.ingest.pipeline import Ingest
 from functions.query.retrieval import Retrieval, SearchResult
 from functions.sync.pipeline import Sync
@@ -109,7 +110,13 @@ class World:
 
     def look(self, name: str) -> UUID | None:
         ingest = Ingest(
-            self.documents, self.objects, self.embedders(), max_object_bytes=50_000_000, ledger=self.ledger()
+            self.documents,
+            self.objects,
+            self.embedders(),
+            max_object_bytes=50_000_000,
+            ledger=self.ledger(),
+            hints=self.hints,
+            lifetime=Lifetime.begin(self.time_left),
         )
         return ingest.look_at(self.refreshed(), self.key(name))
 

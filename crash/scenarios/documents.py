@@ -9,6 +9,8 @@ from crash.history import GUIDE, History
 from crash.scenarios.scenario import SYNC, Scenario, changed, live, neighbour, removed, removed_and_swept, request
 from crash.worker import Job
 
+FOR_ONE_PART = 6  # questions of how much time is left: two before it is read, and one before each of four pairs
+
 
 def _written(history: History) -> None:
     neighbour(history)
@@ -42,6 +44,17 @@ def _building(history: History) -> None:
     """The second edition is staged and not delivered, and the third is written already."""
     changed(history)
     history.do(history.event(seconds=0))
+    history.write(GUIDE, "3")
+
+
+def _put_off(history: History) -> None:
+    """Of the second edition the first part is staged, for there was no time for more."""
+    changed(history)
+    history.do(history.event(questions=FOR_ONE_PART))
+
+
+def _put_off_and_changed(history: History) -> None:
+    _put_off(history)
     history.write(GUIDE, "3")
 
 
@@ -79,6 +92,9 @@ def _delete_document(history: History) -> None:
 
 SCENARIOS = (
     Scenario("upload", _written, lambda h: [h.event()]),
+    Scenario("upload-in-two-looks", _written, lambda h: [h.event(questions=FOR_ONE_PART), h.event()]),
+    Scenario("next-look", _put_off, lambda h: [h.event()]),
+    Scenario("next-look-at-another-version", _put_off_and_changed, lambda h: [h.event()]),
     Scenario("update", changed, lambda h: [h.event()]),
     Scenario("sweep", _changed_twice, lambda h: [h.event()]),
     Scenario("re-upload", _written_again, lambda h: [h.event(), h.event()]),

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import unquote_plus
 from uuid import UUID
 
+from functions.ingest.lifetime import Lifetime
 from functions.ingest.pipeline import Ingest
 from shared import wiring
 from shared.delivery import Delivery
 from shared.domain import Bot
-from shared.errors import LockstepError, NotFoundError
+from shared.errors import LockstepError, NotFoundError, OutOfTimeError
 from shared.keys import split_key
 from shared.linking import Linking
 from shared.telemetry import logger, logging_context, request_id_of
@@ -36,7 +37,7 @@ def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
-    batch = _Batch()
+    batch = _Batch(Lifetime.begin(time_left))
     failures: list[str] = []
     messages = [record for record in event.get("Records", []) if record.get("eventSource") == "aws:sqs"]
     for message in messages:
@@ -55,28 +56,38 @@ def _look_and_deliver(event: Event, context: Any) -> dict[str, Any]:
 class _Batch:
     """The objects of one event, each looked at once, and the documents that they left to deliver."""
 
-    def __init__(self) -> None:
+    def __init__(self, lifetime: Lifetime) -> None:
+        self._lifetime = lifetime
+        self._has_looked = False  # the first look is made however short the time is, or none would ever be
         self._ingest = Ingest(
             documents=wiring.documents(),
             objects=wiring.bucket(),
             embedders=wiring.embedders(),
             max_object_bytes=wiring.settings().max_object_mb * 1_000_000,
             ledger=wiring.ledger(),
+            hints=wiring.hints(),
+            lifetime=lifetime,
             pair_writer=wiring.pair_writer(),
             written_sections=wiring.settings().llm_sections,
         )
+        self._prefix = wiring.prefix_of(wiring.settings().bucket_url)
         self.bots: dict[UUID, Bot] = {}
         self._seen: set[str] = set()
         self._to_deliver: dict[UUID, tuple[Bot, list[UUID]]] = {}
 
     def look_at_all(self, notification: Event) -> None:
         for record in notification.get("Records", []):  # a test event of S3 has none
-            self._look_at(unquote_plus(record["s3"]["object"]["key"]))
+            key = unquote_plus(record["s3"]["object"]["key"])
+            if key.startswith(self._prefix):  # what lies beside is not ours
+                self._look_at(key.removeprefix(self._prefix))
 
     def _look_at(self, key: str) -> None:
         slug, name = split_key(key)
         if not name or key in self._seen:
             return
+        if self._has_looked and not self._lifetime.has_enough:
+            raise OutOfTimeError()
+        self._has_looked = True
         try:
             bot = wiring.registry().bot(slug)
             document_id = self._ingest.look_at(bot, f"{slug}/{name}")

@@ -6,37 +6,37 @@ repeated, reordered or lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO
 from uuid import UUID
 
 from functions.ingest.corrections import find_corrected, pair_of
+from functions.ingest.lifetime import Lifetime
 from functions.ingest.pairs import PairMaker
 from functions.ingest.parsing import parse
-from functions.ingest.passages import stage_pair
+from functions.ingest.staging import LOOK_LEASE_SECONDS, Staging
 from functions.ingest.written_pairs import with_written_pairs
 from shared.domain import Accepted, Bot, ObjectVersion, Observation, Pair, sha256_of_file
 from shared.embedders import Embedders
 from shared.errors import (
+    LockstepError,
     NotFoundError,
     ObjectChangedError,
+    OutOfTimeError,
     RejectedDocumentError,
     StoreUnavailableError,
     SupersededError,
 )
 from shared.keys import is_correction
 from shared.ledger import DeletionLedger
-from shared.ports import DocumentCatalog, Embedder, ObjectStore, PairWriter
+from shared.ports import DocumentCatalog, Hints, ObjectStore, PairWriter
 from shared.steps import step
 from shared.telemetry import logger, logging_context
 
-LOOK_LEASE_SECONDS = 120.0
-PART_PAIRS = 500  # in one transaction
-PART_CHARACTERS = 2_000_000
+TOO_SLOW = "The file takes too long to read: split it into smaller ones."
 DELETES_AT_ONCE = 200  # that are made again before a look
 
 
@@ -49,6 +49,8 @@ class Ingest:
     embedders: Embedders
     max_object_bytes: int
     ledger: DeletionLedger
+    hints: Hints
+    lifetime: Lifetime
     pair_writer: PairWriter | None = None
     written_sections: int = 0  # of a document that the pair writer may read
     caught_up: set[UUID] = field(default_factory=set)  # bots whose catalog was found to know every delete
@@ -56,10 +58,12 @@ class Ingest:
     def look_at(self, bot: Bot, object_key: str) -> UUID | None:
         """Look at one object; returns its document if there is something to deliver for it.
 
-        Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile,
-        EmbedderMismatchError if this process does not have the bot's embedder, BehindError while the catalog has deletes
-        to make again, NotFoundError if the bot is among them, and whatever a store raises: then nothing is concluded, and
-        the same look can be made again.
+        When time runs out, what is staged waits for another look, which is asked for.
+
+        Raises LeasedError while another worker is looking, ObjectChangedError if it changed meanwhile, OutOfTimeError if
+        it began too late to get anywhere, EmbedderMismatchError if this process does not have the bot's embedder,
+        BehindError while the catalog has deletes to make again, NotFoundError if the bot is among them, and whatever a
+        store raises: then nothing is concluded, and the same look can be made again.
         """
         self._catch_up(bot)
         observation = self.documents.observe(bot, object_key, lease_seconds=LOOK_LEASE_SECONDS)
@@ -73,13 +77,22 @@ class Ingest:
 
     def _look(self, observation: Observation) -> UUID | None:
         try:
-            return self._conclude(observation)
+            version = self.objects.head(observation.object_key)
+            observation = self._without_other_version(observation, version)
+            return self._conclude(observation, version)
         except SupersededError:
             return None  # whoever began the newer look goes on
-        except BaseException:
-            with suppress(StoreUnavailableError):  # then the lease ends by itself
-                self.documents.release(observation)
+        except BaseException as error:
+            with suppress(StoreUnavailableError, SupersededError):  # then the lease ends by itself
+                self._let_go(observation, error)
             raise
+
+    def _let_go(self, observation: Observation, error: BaseException) -> None:
+        """End a look that failed. What earlier looks staged is kept if it was not this that failed."""
+        if observation.staged and isinstance(error, LockstepError) and error.retryable:
+            self.documents.put_off(observation, observation.staged.pairs)
+        else:
+            self.documents.release(observation)
 
     def _catch_up(self, bot: Bot) -> None:
         """A delete whose worker died must not take what was put under the same key after it."""
@@ -87,8 +100,15 @@ class Ingest:
             self.ledger.catch_up(bot, at_most=DELETES_AT_ONCE)
             self.caught_up.add(bot.bot_id)
 
-    def _conclude(self, observation: Observation) -> UUID | None:
-        version = self.objects.head(observation.object_key)
+    def _without_other_version(self, observation: Observation, version: ObjectVersion | None) -> Observation:
+        """Earlier looks may have staged what the object was then: nothing of it may come together with what it is now."""
+        if observation.staged is None or (version is not None and version.token == observation.staged.version):
+            return observation
+        self.documents.drop_staged(observation)
+        step("upload.staged-dropped")
+        return replace(observation, staged=None)
+
+    def _conclude(self, observation: Observation, version: ObjectVersion | None) -> UUID | None:
         if version is None:
             self._remove(observation)
             logger().info("document removed", key=observation.object_key)
@@ -132,16 +152,17 @@ class Ingest:
                 step("upload.unchanged")
                 return None
             file.seek(0)
-            self._stage(observation, version, content_hash, file)
-        return observation.document_id
+            is_staged = self._stage(observation, version, content_hash, file)
+        return observation.document_id if is_staged else None
 
-    def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> None:
-        embedder = self.embedders.of(observation.bot.collection)  # a passage is what fits its window
+    def _stage(self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO) -> bool:
+        """Returns whether all of it is staged; else another look goes on."""
         if is_correction(observation.object_key):
-            self._stage_correction(observation, version, content_hash, file, embedder)
-            return
+            self._stage_correction(observation, version, content_hash, file)
+            return True
+        had_nearly_all = self.lifetime.has_nearly_all
         name = observation.object_key.partition("/")[2]
-        document = parse(file, name)
+        document = parse(file, name, check=self.lifetime.check)
         maker = PairMaker(
             document_id=observation.document_id,
             document=document,
@@ -149,23 +170,40 @@ class Ingest:
             columns=observation.bot.settings.columns,
             name=name,
         )
-        accepted = Accepted(version, content_hash, maker.title)
-        generation, pairs_so_far = None, 0
-        for part, is_last in _marking_last(_parts(self._with_written(maker.pairs(), observation))):
-            pairs_so_far += len(part)
-            generation = self._stage_part(
-                observation, accepted, generation, part, embedder, sealed_pairs=pairs_so_far if is_last else None
-            )
-            step("upload.part-staged")
-        if generation is None:
+        staging = self._staging(observation, Accepted(version, content_hash, maker.title))
+        try:
+            staging.commit(self._with_written(maker.pairs(), observation))
+        except OutOfTimeError:
+            self._put_off(staging, had_nearly_all=had_nearly_all)
+            return False
+        if not staging.pairs:
             raise RejectedDocumentError("There is no text in it.")
         logger().info(
             "generation committed",
             key=observation.object_key,
             version=version.token,
-            generation=generation,
-            pairs=pairs_so_far,
+            generation=staging.generation,
+            pairs=staging.pairs,
         )
+        return True
+
+    def _staging(self, observation: Observation, accepted: Accepted) -> Staging:
+        embedder = self.embedders.of(observation.bot.collection)  # a passage is what fits its window
+        generation = observation.staged.generation if observation.staged else None
+        return Staging(self.documents, observation, accepted, embedder, generation)
+
+    def _put_off(self, staging: Staging, *, had_nearly_all: bool) -> None:
+        """Leave the rest to another look, if this one came further than the one before it."""
+        observation = staging.observation
+        if staging.pairs <= (observation.staged.pairs if observation.staged else 0):
+            if had_nearly_all:
+                raise RejectedDocumentError(TOO_SLOW)
+            raise OutOfTimeError()
+        self.documents.put_off(observation, staging.pairs)
+        step("upload.time-ran-out")
+        self.hints.object_changed(observation.object_key)
+        step("upload.next-look-asked-for")
+        logger().info("the next look goes on", key=observation.object_key, pairs=staging.pairs)
 
     def _with_written(self, pairs: Iterator[Pair], observation: Observation) -> Iterator[Pair]:
         if self.pair_writer is None or not self.written_sections:
@@ -176,61 +214,13 @@ class Ingest:
             writer=self.pair_writer,
             sections=self.written_sections,
             own_pair=lambda qa_id: self.documents.own_pair(observation.bot, qa_id),
+            time_left=self.lifetime.time_left,
         )
 
     def _stage_correction(
-        self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO, embedder: Embedder
+        self, observation: Observation, version: ObjectVersion, content_hash: str, file: BinaryIO
     ) -> None:
         own, correction = find_corrected(self.documents, observation.bot, observation.object_key, file)
         accepted = Accepted(version, content_hash, own.pair.question, corrects=own)
-        pair = pair_of(correction, observation.document_id)
-        self._stage_part(observation, accepted, None, [pair], embedder, sealed_pairs=1)
+        self._staging(observation, accepted).commit(iter([pair_of(correction, observation.document_id)]))
         step("correct.staged")
-
-    def _stage_part(
-        self,
-        observation: Observation,
-        accepted: Accepted,
-        generation: int | None,
-        part: list[Pair],
-        embedder: Embedder,
-        *,
-        sealed_pairs: int | None,
-    ) -> int:
-        unchanged = self.documents.unchanged_pairs(observation, {pair.qa_id: pair.content_hash for pair in part})
-        changed = [pair for pair in part if pair.qa_id not in unchanged]
-        named = {relation.target_external_id or "" for pair in changed for relation in pair.relations}
-        elsewhere = sorted(named - {"", *(pair.external_id for pair in part)})
-        others = self.documents.pairs_of_others(observation, elsewhere)
-        return self.documents.stage(
-            observation,
-            accepted,
-            generation=generation,
-            pairs=[stage_pair(observation.bot, observation.document_id, pair, embedder, others) for pair in changed],
-            unchanged=unchanged,
-            sealed_pairs=sealed_pairs,
-            lease_seconds=LOOK_LEASE_SECONDS,
-        )
-
-
-def _parts(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
-    """Runs of pairs that one transaction takes."""
-    while part := list(islice(_until_full(pairs), PART_PAIRS)):
-        yield part
-
-
-def _until_full(pairs: Iterator[Pair]) -> Iterator[Pair]:
-    characters = 0
-    while characters < PART_CHARACTERS and (pair := next(pairs, None)) is not None:
-        characters += len(pair.response)
-        yield pair
-
-
-def _marking_last(parts: Iterable[list[Pair]]) -> Iterator[tuple[list[Pair], bool]]:
-    previous: list[Pair] | None = None
-    for part in parts:
-        if previous is not None:
-            yield previous, False
-        previous = part
-    if previous is not None:
-        yield previous, True

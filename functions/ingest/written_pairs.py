@@ -26,7 +26,8 @@ GENERATED = "generated"  # true in the metadata of each
 GENERATED_BY = "generated_by"
 GENERATED_FROM = "generated_from"
 CALLS_AT_ONCE = 4
-WAIT_SECONDS = 60.0  # for all that is not written yet when everything else is; well within the lease of a look
+WAIT_SECONDS = 60.0  # for all of them; well within the lease of a look
+WAITING_SHARE = 0.5  # of what is left of the invocation, at most
 MIN_PROSE_CHARACTERS = 200
 MAX_PAIRS_OF_A_SECTION = 8
 MAX_ANSWER_CHARACTERS = 2_000
@@ -47,13 +48,13 @@ class _Writing:
     pool: ThreadPoolExecutor
     sections: list[_Section] = field(default_factory=list)
 
-    def add(self, prose: Pair) -> None:
+    def ask(self, prose: Pair) -> None:
         kept = list(self._kept(prose))
         call = None if kept else self.pool.submit(self.writer.write_pairs, prose.question, prose.response)
         self.sections.append(_Section(prose, kept, call))
 
-    def pairs(self) -> Iterator[Pair]:
-        deadline = time.monotonic() + WAIT_SECONDS
+    def pairs(self, wait_seconds: float) -> Iterator[Pair]:
+        deadline = time.monotonic() + wait_seconds
         for section in self.sections:
             if section.call is None:
                 yield from section.kept
@@ -119,16 +120,23 @@ def with_written_pairs(
     writer: PairWriter,
     sections: int,
     own_pair: Callable[[UUID], OwnPair | None],
+    time_left: Callable[[], float],
 ) -> Iterator[Pair]:
-    """All pairs, and at the end those written from the first `sections` of prose: one call each, and none that failed."""
+    """All pairs, and at the end those written from the first `sections` of prose: one call each, and none that failed.
+
+    Nothing is asked before the end, for a look that runs out of time does not come to it, and would pay in vain.
+    """
+    prose: list[Pair] = []
+    for pair in pairs:
+        if len(prose) < sections and _is_prose(pair):
+            prose.append(pair)
+        yield pair
     pool = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="pairs")
     writing = _Writing(document_id, writer, own_pair, pool)
     try:
-        for pair in pairs:
-            if len(writing.sections) < sections and _is_prose(pair):
-                writing.add(pair)
-            yield pair
-        yield from writing.pairs()
+        for section in prose:
+            writing.ask(section)
+        yield from writing.pairs(min(WAIT_SECONDS, WAITING_SHARE * time_left()))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

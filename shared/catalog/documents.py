@@ -26,6 +26,7 @@ from shared.domain import (
     Observation,
     OwnPair,
     SeenObject,
+    Staged,
     StagedPair,
 )
 from shared.errors import LeasedError, LockstepError, NotFoundError, SupersededError
@@ -58,8 +59,7 @@ class PostgresDocuments:
                     tx.execute("ask_to_look_again", **key)
                     return None
                 abandon_unfinished(tx, key)
-            if document["staging_generation"] is not None:  # left behind by a worker that died
-                abandon_unfinished(tx, key)
+            staged = _staged(tx, document)
             epoch = tx.value("begin_look", **key, lease_token=uuid4(), lease_seconds=lease_seconds)
             tx.execute("insert_observation", **key, epoch=epoch)
             return Observation(
@@ -70,9 +70,25 @@ class PostgresDocuments:
                 seen_version=document["seen_version"],
                 seen_hash=tx.value("live_content_hash", **key),
                 is_known=document["seen_version"] is not None or document["last_generation"] > 0,
+                staged=staged,
             )
 
         return self._client.transact(work)
+
+    def put_off(self, observation: Observation, pairs: int) -> None:
+        def work(tx: Transaction) -> None:
+            _lock(tx, observation)
+            tx.execute("count_staged_pairs", **_key(observation), pairs=pairs)
+            tx.execute("put_off_look", **_key(observation))
+
+        self._client.transact(work)
+
+    def drop_staged(self, observation: Observation) -> None:
+        def work(tx: Transaction) -> None:
+            _lock(tx, observation)
+            abandon_unfinished(tx, _key(observation))
+
+        self._client.transact(work)
 
     def release(self, observation: Observation) -> None:
         self._client.transact(lambda tx: tx.execute("release_look", **_key(observation), epoch=observation.epoch))
@@ -226,6 +242,19 @@ def bury_document(tx: Transaction, document: Row) -> None:
 
 def _key(observation: Observation) -> dict[str, UUID]:
     return {"bot_id": observation.bot.bot_id, "document_id": observation.document_id}
+
+
+def _staged(tx: Transaction, document: Row) -> Staged | None:
+    """What a look that was put off has left to go on with. What a worker left that failed or died is given up."""
+    if document["staging_generation"] is None:
+        return None
+    key = {"bot_id": document["bot_id"], "document_id": document["document_id"]}
+    if not document["look_again"]:
+        abandon_unfinished(tx, key)
+        return None
+    row = tx.row("staged_generation", **key, generation=document["staging_generation"])
+    assert row is not None
+    return Staged(row["generation"], row["version"], row["pair_count"])
 
 
 def _share_bot(tx: Transaction, bot: Bot) -> None:

@@ -37,7 +37,7 @@ from shared.domain.graph import (
 )
 from shared.domain.hashes import qa_id_of, sha256_of, sha256_of_file, uuid_or_none
 from shared.domain.markers import ChangeProgress, Claim, Marker, Proof, Wanted
-from shared.domain.objects import ObjectVersion, Observation, SeenObject
+from shared.domain.objects import ObjectVersion, Observation, SeenObject, Staged
 from shared.domain.operating import DocumentStatus, Gauges, GenerationStatus, Notice, Outcome, Reopened
 from shared.domain.questions import Candidate, Evidence, QueryLog, Votes
 
@@ -96,6 +96,7 @@ __all__ = [
     "Reopened",
     "SeenObject",
     "Source",
+    "Staged",
     "StagedPair",
     "StagedPassage",
     "StoredRow",

@@ -24,6 +24,15 @@ class ObjectVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Staged:
+    """What looks that ran out of time have committed of a version."""
+
+    generation: int
+    version: str
+    pairs: int  # the first of the document
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One look at an object, under a lease. Only the newest look of a document may commit."""
 
@@ -34,6 +43,7 @@ class Observation:
     seen_version: str | None  # the last version that was accepted or rejected
     seen_hash: str | None  # sha256 of the content that is live or building
     is_known: bool = False  # something of it was seen or written before: its removal is a delete
+    staged: Staged | None = None  # to go on with, if the object still has that version
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,17 @@ class DocumentCatalog(Protocol):
         """End a look without an outcome, so that the same version is looked at again."""
         ...
 
+    def put_off(self, observation: Observation, pairs: int) -> None:
+        """End a look for want of time. The next one finds what is staged: so many of the document's first pairs.
+
+        Until then the document is unfinished, so that sync asks for that look if nobody else does. Raises SupersededError.
+        """
+        ...
+
+    def drop_staged(self, observation: Observation) -> None:
+        """Give up what earlier looks have staged: the object is another one now. Raises SupersededError."""
+        ...
+
     def conclude_seen(self, observation: Observation) -> None:
         """The very version was looked at before: nothing changes."""
         ...
@@ -116,7 +127,10 @@ class DocumentCatalog(Protocol):
         ...
 
     def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
-        """Of the pairs offered (id to content hash), those that need no new passages, with the generation they are of."""
+        """Of the pairs offered (id to content hash), those that need no new passages, with the generation they are of.
+
+        The document has them live, kept, or staged by this look or those that it goes on from.
+        """
         ...
 
     def stage(

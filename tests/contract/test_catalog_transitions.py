@@ -9,7 +9,18 @@ import pytest
 
 from functions.ingest.passages import stage_pair
 from shared.catalog.delivery import MAX_ATTEMPTS
-from shared.domain import Accepted, BotSettings, Claim, ObjectVersion, Observation, Pair, Proof, Wanted, qa_id_of
+from shared.domain import (
+    Accepted,
+    BotSettings,
+    Claim,
+    ObjectVersion,
+    Observation,
+    Pair,
+    Proof,
+    Staged,
+    Wanted,
+    qa_id_of,
+)
 from shared.errors import ConflictError, InvalidInputError, LeasedError, LockstepError, NotFoundError, SupersededError
 from tests.worlds import World, unknown_bot
 
@@ -23,10 +34,14 @@ def observe(world: World, *, lease_seconds: float = 60.0) -> Observation:
     return observation
 
 
+def pairs_of(observation: Observation, *texts: str) -> list[Pair]:
+    return [Pair(qa_id_of(observation.document_id, text), f"About {text}?", text) for text in texts]
+
+
 def stage(
     world: World, observation: Observation, *texts: str, sealed: bool = True, generation: int | None = None
 ) -> int:
-    pairs = [Pair(qa_id_of(observation.document_id, text), f"About {text}?", text) for text in texts]
+    pairs = pairs_of(observation, *texts)
     return world.documents.stage(
         observation,
         ACCEPTED,
@@ -105,6 +120,69 @@ def test_a_staging_generation_that_was_left_behind_is_swept_without_touching_the
     stage(world, second, "whole")
     world.deliver(second.document_id)
     assert world.answers("whole") == ["whole"]
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 1
+
+
+def test_what_a_look_that_was_put_off_has_staged_is_found_by_the_next(world: World) -> None:
+    first = observe(world)
+    number = stage(world, first, "part one", "and its neighbour", sealed=False)
+    world.documents.put_off(first, 2)
+    second = observe(world)
+    assert second.staged == Staged(number, VERSION.token, 2)
+    hashes = {pair.qa_id: pair.content_hash for pair in pairs_of(second, "part one", "part two")}
+    assert list(world.documents.unchanged_pairs(second, hashes).values()) == [number]
+    with pytest.raises(SupersededError):
+        world.documents.put_off(first, 2)
+    with pytest.raises(SupersededError):
+        world.documents.drop_staged(first)
+
+
+def test_what_was_staged_may_be_offered_again_and_is_sealed_once(world: World) -> None:
+    first = observe(world)
+    number = stage(world, first, "part one", sealed=False)
+    world.documents.put_off(first, 1)
+    second = observe(world)
+    offered = {pair.qa_id: pair.content_hash for pair in pairs_of(second, "part one")}
+    unchanged = world.documents.unchanged_pairs(second, offered)
+    world.documents.stage(
+        second, ACCEPTED, generation=number, pairs=[], unchanged=unchanged, sealed_pairs=1, lease_seconds=60
+    )
+    world.deliver(second.document_id)
+    assert world.answers("part one") == ["part one"]
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 1
+
+
+@pytest.mark.parametrize("has_died", [True, False])
+def test_what_a_look_that_failed_or_died_was_to_go_on_with_is_given_up(world: World, has_died: bool) -> None:
+    first = observe(world)
+    stage(world, first, "part one", sealed=False)
+    world.documents.put_off(first, 1)
+    second = observe(world, lease_seconds=0.01)
+    assert second.staged is not None
+    if not has_died:
+        world.documents.release(second)
+    time.sleep(0.05)
+    last = observe(world)
+    assert last.staged is None
+    stage(world, last, "whole")
+    world.deliver(last.document_id)
+    assert world.answers("whole") == ["whole"]
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 1
+
+
+def test_dropped_is_what_was_staged_and_nothing_else(world: World) -> None:
+    world.put("a.txt", "This is live.")
+    first = observe(world)
+    stage(world, first, "part one", sealed=False)
+    world.documents.put_off(first, 1)
+    second = observe(world)
+    world.documents.drop_staged(second)
+    world.documents.put_off(second, 0)
+    third = observe(world)
+    assert third.staged is None
+    world.documents.release(third)
+    world.deliver(first.document_id)
+    assert world.answers("live") == ["This is live."]
     assert world.index.count(world.bot.collection, world.bot.bot_id) == 1
 
 

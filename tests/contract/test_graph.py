@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from functions.ingest.lifetime import Lifetime
 from functions.ingest.pipeline import Ingest
 from shared.domain import PAIRS_PER_ID, Bearer, Edge, Filter, GraphLimits, Neighbourhood, qa_id_of
 from shared.linking import PAIRS_AT_ONCE
@@ -430,7 +431,15 @@ def test_no_relation_leads_into_another_bot(world: World) -> None:
     other = world.register("other")
     world.put("a.jsonl", with_id("oil", "chain"))
     world.objects.put("other/b.jsonl", with_id("chain").encode())
-    ingest = Ingest(world.documents, world.objects, world.embedders(), max_object_bytes=1_000, ledger=world.ledger())
+    ingest = Ingest(
+        world.documents,
+        world.objects,
+        world.embedders(),
+        max_object_bytes=1_000,
+        ledger=world.ledger(),
+        hints=world.hints,
+        lifetime=Lifetime.begin(world.time_left),
+    )
     document_id = ingest.look_at(other, "other/b.jsonl")
     assert document_id
     world.carrier().run(other, [document_id])

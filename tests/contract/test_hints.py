@@ -63,8 +63,8 @@ def queues(sqs: SQSClient, request: pytest.FixtureRequest) -> tuple[str, str]:
     return ingest, sync
 
 
-def hints_to(ingest: str, sync: str) -> SqsHints:
-    return SqsHints(ingest_queue_url=ingest, sync_queue_url=sync, bucket="documents", region=REGION)
+def hints_to(ingest: str, sync: str, prefix: str = "") -> SqsHints:
+    return SqsHints(ingest_queue_url=ingest, sync_queue_url=sync, bucket="documents", prefix=prefix, region=REGION)
 
 
 def received(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
@@ -100,6 +100,14 @@ def test_a_changed_object_is_told_in_the_form_of_an_event_of_s3(
     assert record["s3"]["bucket"]["name"] == "documents"
     assert unquote_plus(record["s3"]["object"]["key"]) == key
     assert received(sqs, queues[1]) == []
+
+
+def test_an_object_below_a_prefix_is_told_as_the_bucket_itself_tells_of_it(
+    sqs: SQSClient, queues: tuple[str, str]
+) -> None:
+    hints_to(*queues, prefix="kb/").object_changed("library/a.txt")
+    ((record,),) = [message["Records"] for message in received(sqs, queues[0])]
+    assert record["s3"]["object"]["key"] == "kb%2Flibrary%2Fa.txt"
 
 
 def test_a_sync_is_asked_for_in_its_own_queue(sqs: SQSClient, queues: tuple[str, str]) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain import BotSettings, Filter, KeyRange
-from shared.errors import LeasedError, NotFoundError
-from shared.ports import pin_name
+from functions.ingest import passages
+from functions.ingest.parsing import ParsedDocument, parse
+from functions.ingest.pipeline import TOO_SLOW
+from shared.domain import Bot, BotSettings, Filter, KeyRange, ObjectVersion, Pair, StagedPair
+from shared.errors import LeasedError, LockstepError, NotFoundError, OutOfTimeError, StoreUnavailableError
+from shared.ports import Embedder, pin_name
 from shared.testing import HashingEmbedder
-from tests.worlds import World
+from tests.worlds import FOREVER, World
 
 FAQ = "id,question,answer\nhours,When is it open?,From ten to six.\nprice,What does a ticket cost?,Nine euros.\n"
 
@@ -225,7 +232,7 @@ def test_a_deleted_bot_answers_no_more_and_leaves_nothing(world: World) -> None:
 
 
 def test_a_document_of_many_parts_becomes_one_generation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("functions.ingest.pipeline.PART_PAIRS", 7)
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 7)
     rows = "\n".join(f"{n},Question number {n}?,Answer number {n}." for n in range(50))
     world.put("many.csv", f"id,question,answer\n{rows}\n")
     status = world.status("many.csv")
@@ -233,6 +240,218 @@ def test_a_document_of_many_parts_becomes_one_generation(world: World, monkeypat
     assert (status.state, status.pairs) == ("live", 50)
     (best, *_) = world.search("Question number 37?").hits
     assert best.evidence.pair.external_id == "37"
+
+
+# What takes longer than an invocation lives
+
+
+class Hourglass:
+    """Time that runs out when it was asked for so often: at the beginning of a look, before it reads, before each record."""
+
+    def __init__(self, records: int) -> None:
+        self._questions = 2 + records
+
+    def __call__(self) -> float:
+        self._questions -= 1
+        return FOREVER if self._questions >= 0 else 0.0
+
+
+def rows(numbers: Iterable[int], said: str = "Answer number") -> bytes:
+    lines = (f"{n},Question number {n}?,{said} {n}." for n in numbers)
+    return "\n".join(["id,question,answer", *lines]).encode()
+
+
+@pytest.fixture
+def by_sevens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part has seven pairs. With time for 20 records two of them are full, so that 14 pairs are staged."""
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 7)
+
+
+def look_briefly(world: World, records: int, name: str = "many.csv") -> UUID | None:
+    """Look with time for so many records."""
+    world.time_left = Hourglass(records)
+    try:
+        return world.look(name)
+    finally:
+        world.time_left = lambda: FOREVER
+
+
+def put_off(world: World) -> None:
+    """A new object of 50 pairs, of which 14 are staged."""
+    world.objects.put(world.key("many.csv"), rows(range(50)))
+    assert look_briefly(world, 20) is None
+
+
+def staged_pairs(world: World) -> int | None:
+    """How many pairs the next look would go on from."""
+    observation = world.documents.observe(world.refreshed(), world.key("many.csv"), lease_seconds=60)
+    assert observation is not None
+    if observation.staged is None:
+        world.documents.release(observation)
+        return None
+    world.documents.put_off(observation, observation.staged.pairs)
+    return observation.staged.pairs
+
+
+def test_what_takes_longer_than_an_invocation_goes_on_in_the_next(world: World, by_sevens: None) -> None:
+    assert isinstance(world.embedder, HashingEmbedder)
+    put_off(world)
+    assert world.hints.keys == [world.key("many.csv")]
+    assert staged_pairs(world) == 14
+    assert look_briefly(world, 30) is None
+    assert staged_pairs(world) == 28
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.is_answering) == ("observing", False)
+    world.ingest("many.csv")
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.pairs, status.passages) == ("live", 50, 50)
+    assert sorted(world.embedder.embedded) == sorted({*world.embedder.embedded})
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 50
+    (best, *_) = world.search("Question number 3?").hits
+    assert best.evidence.pair.external_id == "3"
+
+
+def test_what_was_staged_is_not_cut_again(world: World, by_sevens: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[str] = []
+
+    def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
+        cut.append(str(pair.external_id))
+        return passages.stage_pair(bot, document_id, pair, embedder)
+
+    monkeypatch.setattr("functions.ingest.staging.stage_pair", stage_pair)
+    put_off(world)
+    world.ingest("many.csv")
+    assert cut == [str(n) for n in range(50)]
+
+
+def test_an_update_that_takes_several_looks_writes_only_what_changed(world: World, by_sevens: None) -> None:
+    assert isinstance(world.embedder, HashingEmbedder)
+    world.put("many.csv", rows(range(50)))
+    world.embedder.embedded.clear()
+    world.objects.put(
+        world.key("many.csv"), rows(range(50)).replace(b"Answer number 3.", b"Nothing.") + b"\n50,New?,New."
+    )
+    assert look_briefly(world, 20) is None
+    assert "Answer number 3." in world.answers("Question number 3?")
+    world.ingest("many.csv")
+    assert sorted(world.embedder.embedded) == ["New.", "New?", "Nothing."]
+    status = world.status("many.csv")
+    assert status is not None
+    assert status.pairs == 51
+
+
+def test_an_object_that_changed_between_two_looks_is_read_anew(world: World, by_sevens: None) -> None:
+    put_off(world)
+    world.put("many.csv", rows(range(10, 40), "Another answer"))
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.pairs) == ("live", 30)
+    assert all(answer.startswith("Another") for answer in world.answers("Question number 3?"))
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 30
+
+
+def test_an_object_that_becomes_what_it_was_between_two_looks_leaves_nothing_staged(
+    world: World, by_sevens: None
+) -> None:
+    world.put("many.csv", rows(range(5)))
+    before = world.status("many.csv")
+    world.objects.put(world.key("many.csv"), rows(range(50)))
+    assert look_briefly(world, 20) is None
+    world.put("many.csv", rows(range(5)))
+    world.sync()
+    assert world.status("many.csv") == before
+    assert staged_pairs(world) is None
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 5
+
+
+def test_an_object_that_is_removed_between_two_looks_leaves_nothing(world: World, by_sevens: None) -> None:
+    put_off(world)
+    world.remove("many.csv")
+    assert world.status("many.csv") is None
+    (receipt,) = world.delivery.receipts(world.bot.bot_id, 10)
+    assert receipt["counts"]["catalog"]["passages"] == 14
+
+
+def test_a_look_that_nobody_was_told_of_is_asked_for_by_sync(world: World, by_sevens: None) -> None:
+    put_off(world)
+    world.hints.keys.clear()
+    world.sync()
+    assert set(world.hints.keys) == {world.key("many.csv")}
+    assert staged_pairs(world) == 14
+
+
+def test_a_store_that_is_away_costs_nothing_of_what_was_staged(
+    world: World, by_sevens: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_off(world)
+
+    def away(version: ObjectVersion) -> None:
+        raise StoreUnavailableError()
+
+    with monkeypatch.context() as patch, pytest.raises(StoreUnavailableError):
+        patch.setattr(world.objects, "open", away)
+        world.look("many.csv")
+    assert staged_pairs(world) == 14
+
+
+def test_what_is_read_otherwise_than_before_is_not_mixed_with_what_was_staged(
+    world: World, by_sevens: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by another release of the parser."""
+
+    def without_first(*args: Any, **kwargs: Any) -> ParsedDocument:
+        document = parse(*args, **kwargs)
+        return replace(document, content=islice(document.content, 1, None))
+
+    put_off(world)
+    monkeypatch.setattr("functions.ingest.pipeline.parse", without_first)
+    with pytest.raises(LockstepError, match="49 pairs"):
+        world.look("many.csv")
+    world.ingest("many.csv")
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.pairs) == ("live", 49)
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 49
+
+
+def test_what_an_invocation_gets_nowhere_with_is_rejected(world: World, by_sevens: None) -> None:
+    world.objects.put(world.key("many.csv"), rows(range(50)))
+    assert look_briefly(world, 5) is None
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.reason) == ("rejected", TOO_SLOW)
+    assert world.hints.keys == []
+
+
+def test_a_look_that_comes_no_further_than_the_one_before_ends_as_a_rejection(world: World, by_sevens: None) -> None:
+    put_off(world)
+    assert look_briefly(world, 20) is None
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.reason) == ("rejected", TOO_SLOW)
+    world.sync()
+    assert staged_pairs(world) is None
+    assert world.index.count(world.bot.collection, world.bot.bot_id) == 0
+
+
+def test_a_look_that_began_too_late_is_made_again(world: World, by_sevens: None) -> None:
+    put_off(world)
+    times = iter([FOREVER, FOREVER / 2, 0.0])
+    world.time_left = lambda: next(times)
+    with pytest.raises(OutOfTimeError):
+        world.look("many.csv")
+    world.time_left = lambda: FOREVER
+    assert staged_pairs(world) == 14
+    world.ingest("many.csv")
+    assert "Answer number 3." in world.answers("Question number 3?")
+
+
+def test_a_document_of_one_part_needs_no_time_to_be_put_off(world: World) -> None:
+    world.time_left = lambda: 0.0
+    world.objects.put(world.key("faq.csv"), FAQ.encode())
+    assert world.look("faq.csv") is not None
 
 
 def test_a_long_answer_comes_back_as_one_hit(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from functions.ingest.lifetime import Lifetime
 from functions.ingest.pipeline import Ingest
 from shared import wiring
 from shared.chat import MAX_PAIRS, MAX_READ_CHARACTERS, MAX_TOKENS, ChatPairWriter, read_pairs
@@ -19,7 +20,7 @@ from shared.errors import ConfigurationError, StoreUnavailableError
 from shared.ports import PairWriter
 from shared.settings import load_settings
 from shared.testing import FixedPairWriter
-from tests.worlds import World, memory_world
+from tests.worlds import FOREVER, World, memory_world
 
 PATH = "/v1/chat/completions"
 SECRET = "sk-very-secret-key"
@@ -167,6 +168,8 @@ def put(world: World, content: str, writer: PairWriter | None, *, sections: int 
         world.embedders(),
         max_object_bytes=1_000_000,
         ledger=world.ledger(),
+        hints=world.hints,
+        lifetime=Lifetime.begin(world.time_left),
         pair_writer=writer,
         written_sections=sections,
     )
@@ -234,6 +237,21 @@ def test_a_failing_llm_is_not_asked_again_and_fails_no_upload(httpserver: HTTPSe
     status = world.status("guide.md")
     assert status is not None and (status.state, status.pairs) == ("live", 30)
     assert len(httpserver.log) < 30
+
+
+def test_a_look_that_does_not_come_to_the_end_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 1)
+    world, writer, times = memory_world(), FixedPairWriter(), iter([FOREVER] * 5)
+    text = "\n\n".join(f"# Part {number}\n\n{number} {CARE}" for number in range(5))
+    world.time_left = lambda: next(times, 0.0)
+    put(world, text, writer)
+    assert world.hints.keys == [world.key("guide.md")]
+    assert writer.read == []
+    world.time_left = lambda: FOREVER
+    put(world, text, writer)
+    assert len(writer.read) == 5
+    status = world.status("guide.md")
+    assert status is not None and status.state == "live"
 
 
 def test_another_upload_of_a_changed_document_pays_only_for_what_changed() -> None:

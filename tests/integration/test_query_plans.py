@@ -312,7 +312,7 @@ def plan_of(tx: Transaction, name: str, values: Mapping[str, Any], options: str 
         defaults["since"] = datetime(1, 1, 1, tzinfo=UTC)
     if name == "votes_of_pairs":
         defaults["limit"] = VOTES_PER_PAIR
-    if name == "seal_generation":
+    if name in ("seal_generation", "count_staged_pairs"):
         defaults["pairs"] = 1
     tx.script("savepoint before")
     rows = tx._connection.execute_unnamed(f"explain ({options}format json) {text}", values_of(defaults)).rows

@@ -81,6 +81,12 @@ def _quiet_logs() -> Iterator[None]:
     logger().setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document of six pairs takes three transactions, between which time may run out."""
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 2)
+
+
 def run(make: Callable[[], Histories], *, examples: int, rules: int) -> None:
     chosen = settings(SETTINGS, max_examples=examples, stateful_step_count=rules)
     run_state_machine_as_test(cast(Any, make), settings=chosen)

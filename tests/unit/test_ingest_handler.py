@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, quote_plus
 from uuid import UUID
@@ -22,6 +23,7 @@ from shared.telemetry import logger
 from shared.testing import InMemoryObjectStore, InMemoryVectorIndex
 from tests.worlds import World, memory_world
 
+EVENTS = Path(__file__).parent.parent / "events"
 SETTINGS = Settings.model_validate(
     {"postgres_url": "postgresql://", "milvus_uri": "http://", "bucket_url": "s3://library", "max_object_mb": 1}
 )
@@ -68,10 +70,23 @@ class Invocation:
     """What a function is told of its invocation."""
 
     def __init__(self, seconds: float = 900.0) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return int(self._seconds * 1000)
+        return int(self.seconds * 1000)
+
+
+class Tiring(Invocation):
+    """An invocation whose time is up when it was asked so often how much is left."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self._questions = questions
+
+    def get_remaining_time_in_millis(self) -> int:
+        self._questions -= 1
+        self.seconds = self.seconds if self._questions > 0 else 0.0
+        return super().get_remaining_time_in_millis()
 
 
 @pytest.fixture
@@ -115,9 +130,9 @@ def sqs_event(**bodies: Any) -> dict[str, Any]:
     return {"Records": [{"messageId": name, "body": text, "eventSource": "aws:sqs"} for name, text in texts.items()]}
 
 
-def invoke(event: dict[str, Any], seconds: float = 900.0) -> list[str]:
+def invoke(event: dict[str, Any], invocation: Invocation | None = None) -> list[str]:
     """The messages that are to be given again."""
-    answer = handler(event, Invocation(seconds))
+    answer = handler(event, invocation or Invocation())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -234,6 +249,46 @@ def test_the_objects_of_a_deleted_bot_are_left_alone(world: World) -> None:
     assert bucket_of(world).looks == []
 
 
+def at_bucket(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The documents are where that URL says."""
+    monkeypatch.setattr(wiring, "settings", lambda: SETTINGS.model_copy(update={"bucket_url": url}))
+
+
+def event_of_the_cloud(key: str) -> dict[str, Any]:
+    """The event of tests/events, of another object."""
+    event: dict[str, Any] = json.loads((EVENTS / "s3_object_created.json").read_text("utf-8"))
+    event["Records"][0]["s3"]["object"]["key"] = quote_plus(key)
+    return event
+
+
+@pytest.mark.parametrize("url", ["s3://documents/kb", "s3://documents/kb/"])
+def test_the_prefix_of_the_bucket_is_no_part_of_a_key(world: World, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    (key,) = write(world, "Häufige Fragen.txt")
+    at_bucket(monkeypatch, url)
+    assert invoke(sqs_event(one=event_of_the_cloud(f"kb/{key}"))) == []
+    assert bucket_of(world).looks == [key]
+    assert is_live(world, "Häufige Fragen.txt")
+
+
+@pytest.mark.parametrize("key", ["library/a.txt", "kbx/library/a.txt", "other/kb/library/a.txt", "kb"])
+def test_what_lies_beside_the_prefix_of_the_bucket_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    write(world, "a.txt")
+    world.register("kb")
+    at_bucket(monkeypatch, "s3://documents/kb")
+    assert invoke(sqs_event(one=event_of_the_cloud(key))) == []
+    assert bucket_of(world).looks == []
+
+
+def test_a_bot_may_be_called_like_the_prefix(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.register("kb")
+    world.objects.put("kb/a.txt", b"This is a.")
+    at_bucket(monkeypatch, "s3://documents/kb")
+    invoke(event_of_the_cloud("kb/kb/a.txt"))
+    assert bucket_of(world).looks == ["kb/a.txt"]
+
+
 def test_each_bot_gets_its_own(world: World) -> None:
     write(world, "a.txt")
     world.register("archive")
@@ -339,6 +394,38 @@ def test_a_direct_event_for_an_object_that_changes_raises(world: World) -> None:
         invoke(s3_event(key))
 
 
+def test_messages_for_which_there_is_no_time_come_again(world: World) -> None:
+    keys = write(world, "a.txt", "b.txt", "c.txt")
+    invocation = Invocation()
+    bucket_of(world).when_opened = lambda: setattr(invocation, "seconds", 400.0)
+    messages = dict(zip(("one", "two", "three"), (s3_event(key) for key in keys), strict=True))
+    assert invoke(sqs_event(**messages), invocation) == ["two", "three"]
+    assert bucket_of(world).looks == keys[:1]
+    assert is_live(world, "a.txt")
+    assert invoke(sqs_event(two=messages["two"]), Invocation(400.0)) == []
+    assert is_live(world, "b.txt")
+
+
+def test_a_document_that_takes_longer_than_the_function_lives_comes_live_by_and_by(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.ingest.staging.PART_PAIRS", 10)
+    rows = "\n".join(f"{n},Question {n}?,Answer {n}." for n in range(100))
+    key = world.key("many.csv")
+    world.objects.put(key, f"id,question,answer\n{rows}\n".encode())
+    asked: list[str] = [key]
+    for invocations in range(1, 20):
+        world.hints.keys.clear()
+        assert invoke(sqs_event(one=s3_event(*asked)), Tiring(invocations * 17)) == []
+        asked = list(world.hints.keys)
+        if not asked:
+            break
+    status = world.status("many.csv")
+    assert status is not None
+    assert (status.state, status.pairs) == ("live", 100)
+    assert invocations > 3
+
+
 # What is left to sync
 
 
@@ -365,7 +452,7 @@ def test_a_delivery_that_fails_for_one_bot_reaches_the_others(world: World) -> N
 
 def test_without_time_left_the_work_is_committed_and_left_to_sync(world: World) -> None:
     (key,) = write(world, "a.txt")
-    assert invoke(sqs_event(one=s3_event(key)), seconds=5) == []
+    assert invoke(sqs_event(one=s3_event(key)), Invocation(5)) == []
     assert world.hints.syncs == 1
     assert not is_live(world, "a.txt")
 

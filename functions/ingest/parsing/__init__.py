@@ -29,12 +29,17 @@ _PARSERS = {
 }
 
 
-def parse(file: BinaryIO, name: str) -> ParsedDocument:
+def _go_on() -> None:
+    """Nothing is in a hurry."""
+
+
+def parse(file: BinaryIO, name: str, *, check: Callable[[], None] = _go_on) -> ParsedDocument:
     """What the object `name` says, by its content first and its name second.
 
     `file` is seekable, and must stay open and unused until the returned content has been consumed. Every document
     that cannot be read raises RejectedDocumentError with a reason for its owner, here or while the content is
-    consumed; what was consumed until then is worthless.
+    consumed; what was consumed until then is worthless. `check` is called before each section and record, and may
+    raise OutOfTimeError: what was consumed until then stands.
     """
     with refusing("file"):
         if is_gzip(file):
@@ -43,7 +48,7 @@ def parse(file: BinaryIO, name: str) -> ParsedDocument:
     with refusing(kind.value):
         document = _parser(kind)(file)
         metadata = clean_value(document.metadata)
-    return replace(document, content=_guarded(document.content, kind), metadata=metadata)
+    return replace(document, content=_guarded(document.content, kind, check), metadata=metadata)
 
 
 def _parser(kind: Kind) -> Callable[[BinaryIO], ParsedDocument]:
@@ -51,6 +56,12 @@ def _parser(kind: Kind) -> Callable[[BinaryIO], ParsedDocument]:
     return cast(Callable[[BinaryIO], ParsedDocument], getattr(import_module(f"{__name__}.{module}"), function))
 
 
-def _guarded(content: Iterator[Section | Record], kind: Kind) -> Iterator[Section | Record]:
+def _guarded(content: Iterator[Section | Record], kind: Kind, check: Callable[[], None]) -> Iterator[Section | Record]:
     with refusing(kind.value):
-        yield from finish_content(content)
+        yield from finish_content(_checked(content, check))
+
+
+def _checked(content: Iterator[Section | Record], check: Callable[[], None]) -> Iterator[Section | Record]:
+    for unit in content:
+        check()
+        yield unit

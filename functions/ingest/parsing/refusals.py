@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.errors import RejectedDocumentError
+from shared.errors import OutOfTimeError, RejectedDocumentError
 
 # The disk's own trouble says nothing about the document: it must stay an error that can be retried.
 _DISK_TROUBLE = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.ENODEV, errno.ETIMEDOUT}
@@ -14,10 +14,10 @@ _DISK_TROUBLE = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.ENODEV, errno.ETIM
 
 @contextmanager
 def refusing(kind: str) -> Iterator[None]:
-    """Turn every failure inside into RejectedDocumentError, except the machine's own (memory, disk, interrupts)."""
+    """Turn every failure inside into RejectedDocumentError, except the machine's own (memory, disk, time, interrupts)."""
     try:
         yield
-    except (RejectedDocumentError, MemoryError):
+    except (RejectedDocumentError, OutOfTimeError, MemoryError):
         raise
     except RecursionError as exc:
         raise RejectedDocumentError(f"The {kind} is nested too deeply; flatten it and upload it again.") from exc

@@ -53,6 +53,20 @@ where bot_id = :bot_id and document_id = :document_id;
 update documents set lease_token = null, leased_until = null
 where bot_id = :bot_id and document_id = :document_id and epoch = :epoch;
 
+-- name: put_off_look
+-- Ends the lease for want of time: what is staged waits for the look that goes on. Of a look that failed, nothing is asked
+-- for again, which tells the two apart.
+update documents set look_again = true, lease_token = null, leased_until = null
+where bot_id = :bot_id and document_id = :document_id;
+
+-- name: count_staged_pairs
+update generations set pair_count = :pairs
+where bot_id = :bot_id and document_id = :document_id and state = 'staging';
+
+-- name: staged_generation
+select generation, version, pair_count from generations
+where bot_id = :bot_id and document_id = :document_id and generation = :generation;
+
 -- name: conclude_observation
 update observations
 set version = :version, size = :size, outcome = :outcome, reason = :reason, generation = :generation, finished_at = now()
@@ -94,24 +108,26 @@ update generations set state = :state
 where bot_id = :bot_id and document_id = :document_id and generation = :generation;
 
 -- name: unchanged_pairs
--- Of the pairs that are offered, those that the live or a kept generation has with the same content.
+-- Of the pairs that are offered, those that the live, a kept or the staging generation has with the same content.
 select distinct on (q.qa_id) q.qa_id, q.since_generation
 from jsonb_to_recordset(cast(:pairs as jsonb)) as offered (qa_id uuid, content_hash text)
 join qa_pairs q on q.bot_id = :bot_id and q.qa_id = offered.qa_id and q.content_hash = offered.content_hash
 join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
 join membership m on m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = p.passage_id
 join generations g on g.bot_id = :bot_id and g.document_id = :document_id and g.generation = m.generation
-where g.state in ('live', 'kept')
+where g.state in ('live', 'kept', 'staging')
 order by q.qa_id, q.since_generation desc;
 
 -- name: keep_unchanged
+-- Those among them that are members already are so by a look that was put off.
 insert into membership (bot_id, document_id, generation, passage_id)
 select distinct :bot_id, :document_id, cast(:generation as integer), p.passage_id
 from jsonb_to_recordset(cast(:pairs as jsonb)) as kept (qa_id uuid, since_generation integer)
 join passages p on p.bot_id = :bot_id and p.qa_id = kept.qa_id and p.since_generation = kept.since_generation
 join membership m on m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = p.passage_id
 join generations g on g.bot_id = :bot_id and g.document_id = :document_id and g.generation = m.generation
-where g.state in ('live', 'kept');
+where g.state in ('live', 'kept', 'staging')
+on conflict do nothing;
 
 -- name: insert_pairs
 insert into qa_pairs (

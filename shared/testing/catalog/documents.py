@@ -50,7 +50,8 @@ class InMemoryDocuments:
         if document.building is not None and document.state != "failed":
             document.look_again = True
             return None
-        if document.building is not None or document.staging is not None:
+        staged = document.staged() if document.building is None and document.look_again else None
+        if staged is None:
             document.abandon()
         document.epoch += 1
         document.leased_until = self._state.clock() + lease_seconds
@@ -64,7 +65,19 @@ class InMemoryDocuments:
             seen_version=document.seen_version,
             seen_hash=live.content_hash if live else None,
             is_known=document.seen_version is not None or document.last_generation > 0,
+            staged=staged,
         )
+
+    @atomic
+    def put_off(self, observation: Observation, pairs: int) -> None:
+        document = self._newest(observation)
+        if document.staging is not None:
+            document.generations[document.staging].pairs = pairs
+        document.look_again, document.leased_until = True, 0.0
+
+    @atomic
+    def drop_staged(self, observation: Observation) -> None:
+        self._newest(observation).abandon()
 
     @atomic
     def release(self, observation: Observation) -> None:
@@ -249,8 +262,8 @@ def _new_document(rows: BotRows, object_key: str) -> DocumentRow:
 
 
 def _held(document: DocumentRow) -> set[UUID]:
-    """The passages of the live and the kept generations."""
-    return {p for g in document.generations.values() if g.state in ("live", "kept") for p in g.members}
+    """The passages of the live, the kept and the staging generations."""
+    return {p for g in document.generations.values() if g.state in ("live", "kept", "staging") for p in g.members}
 
 
 def _mint(

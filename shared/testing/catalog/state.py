@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from shared.catalog.mapping import EXCERPT_CHARACTERS
-from shared.domain import Bot, Collection, Outcome, OwnPair, Pair, QueryLog, Source, StagedPassage, Wanted
+from shared.domain import Bot, Collection, Outcome, OwnPair, Pair, QueryLog, Source, Staged, StagedPassage, Wanted
 from shared.errors import NotFoundError
 
 P = ParamSpec("P")
@@ -59,6 +59,13 @@ class DocumentRow:
     def corrects(self) -> OwnPair | None:
         """What its live generation replaces."""
         return self.generations[self.live].corrects if self.live is not None else None
+
+    def staged(self) -> Staged | None:
+        """What the staging generation holds."""
+        if self.staging is None:
+            return None
+        generation = self.generations[self.staging]
+        return Staged(self.staging, generation.version, generation.pairs)
 
     def abandon(self) -> None:
         """Give up what is neither live nor kept."""
