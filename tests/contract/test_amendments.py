@@ -217,7 +217,7 @@ def test_passages_of_a_live_document_that_could_not_be_delivered_again_are_found
 
 
 def test_a_rejected_version_is_parsed_again_after_a_retry(library: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise RejectedDocumentError("This parser cannot read it.")
 
     with monkeypatch.context() as old_parser:

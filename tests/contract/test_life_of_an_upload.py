@@ -15,7 +15,7 @@ from functions.ingest.parsing import ParsedDocument, parse
 from functions.ingest.pipeline import TOO_SLOW
 from shared.domain import Bot, BotSettings, Filter, KeyRange, ObjectVersion, Pair, StagedPair
 from shared.errors import LeasedError, LockstepError, NotFoundError, OutOfTimeError, StoreUnavailableError
-from shared.ports import Embedder, pin_name
+from shared.ports import pin_name
 from shared.testing import HashingEmbedder
 from tests.worlds import FOREVER, World
 
@@ -316,9 +316,9 @@ def test_what_takes_longer_than_an_invocation_goes_on_in_the_next(world: World, 
 def test_what_was_staged_is_not_cut_again(world: World, by_sevens: None, monkeypatch: pytest.MonkeyPatch) -> None:
     cut: list[str] = []
 
-    def stage_pair(bot: Bot, document_id: UUID, pair: Pair, embedder: Embedder) -> StagedPair:
+    def stage_pair(bot: Bot, document_id: UUID, pair: Pair, *others: Any) -> StagedPair:
         cut.append(str(pair.external_id))
-        return passages.stage_pair(bot, document_id, pair, embedder)
+        return passages.stage_pair(bot, document_id, pair, *others)
 
     monkeypatch.setattr("functions.ingest.staging.stage_pair", stage_pair)
     put_off(world)

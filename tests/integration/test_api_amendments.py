@@ -133,7 +133,7 @@ def test_nobody_uploads_a_correction_under_a_name_of_his_own(api: TestClient) ->
 
 
 def test_a_rejected_document_is_looked_at_again(world: World, api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise RejectedDocumentError("This parser cannot read it.")
 
     with monkeypatch.context() as old_parser:

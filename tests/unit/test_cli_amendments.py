@@ -59,7 +59,7 @@ def run(*arguments: str) -> Any:
 
 
 def reject(world: World, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise RejectedDocumentError("This parser cannot read it.")
 
     with monkeypatch.context() as old_parser:

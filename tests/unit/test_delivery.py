@@ -264,9 +264,12 @@ def test_another_embedder_writes_nothing(world: World, index: Index, embedder: E
 def test_nothing_is_written_with_less_lease_left_than_a_write_may_take(
     world: World, index: Index, clock: Clock
 ) -> None:
+    world.objects.put(world.key("faq.csv"), FAQ.encode())
+    document_id = world.look("faq.csv")
+    assert document_id
     index.seconds_to_write = 10_000.0
     world.time_left = iter([3600.0] * 4 + [0.0] * 100).__next__
-    world.put("faq.csv", FAQ)
+    world.deliver(document_id)
     assert index.writes == []
     assert state(world)[0] == "building"
     index.seconds_to_write, world.time_left = 10.0, lambda: 3600.0

@@ -63,7 +63,7 @@ def test_a_run_whose_time_ran_out_asks_for_another(world: World) -> None:
 def test_a_store_that_is_away_is_asked_again_by_the_timer_and_not_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise StoreUnavailableError()
 
     with monkeypatch.context() as patched:
