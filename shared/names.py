@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.aliases import aliases_of, folded_name
 from shared.analysis import words
-from shared.domain.graph import Name
+from shared.domain.graph import ADDRESS, Name
 
 MAX_NAME_WORDS = 10
 MAX_KEY_CHARACTERS = 200
@@ -42,12 +42,17 @@ def key_of(name: str) -> str | None:
 
 
 def names_of(
-    *, question: str, heading_path: Sequence[str], fields: Mapping[str, Any], document_title: str | None
+    *,
+    question: str,
+    heading_path: Sequence[str],
+    fields: Mapping[str, Any],
+    document_title: str | None,
+    addresses: Sequence[str] = (),
 ) -> list[Name]:
-    """What a pair is called, each key once, the most telling kind first; at most MAX_NAMES.
+    """What a pair is called, each key once, the most telling kind first; at most MAX_NAMES, and its addresses.
 
     A record: its question or title unless it asks something, its focus, its aliases. A section: its heading, and the
-    title of its document, which the other sections share.
+    title of its document, which the other sections share. An address begins with a slash, which the key of no other name has.
     """
     found: dict[str, Name] = {}
     for text, kind in _candidates(question, heading_path, fields, document_title):
@@ -55,7 +60,7 @@ def names_of(
             key = key_of(variant)
             if key is not None and len(found) < MAX_NAMES:
                 found.setdefault(key, Name(key, variant.strip(), variant_kind))
-    return list(found.values())
+    return [*found.values(), *(Name(address, address, ADDRESS) for address in addresses)]
 
 
 def _candidates(

@@ -14,6 +14,7 @@ from dateutil import parser as dates
 
 from functions.ingest.columns import find_columns
 from functions.ingest.json_values import plain_text, plain_value
+from functions.ingest.links import Place
 from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from functions.ingest.parsing.faq import without_titles
@@ -52,7 +53,7 @@ class PairMaker:
         response = section.text.strip()
         if not response:
             return None
-        path = section.heading_path
+        path, place = section.heading_path, Place(self.name, self.document.url)
         key = HEADING_SEPARATOR.join(path) or self.title
         question = HEADING_SEPARATOR.join(without_titles(path)) or key
         return Pair(
@@ -63,6 +64,8 @@ class PairMaker:
             page=section.page,
             section=path[-1] if path else None,
             metadata=with_language(self._document_metadata(), None, question, response),
+            addresses=place.addresses(path) if self.name else (),
+            links=place.targets(section.links) if self.name else (),
         )
 
     def _from_record(self, record: Record) -> Pair | None:

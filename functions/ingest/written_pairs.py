@@ -105,6 +105,8 @@ class _Writing:
             external_id=None,
             metadata=metadata,
             relations=(),
+            addresses=(),
+            links=(),
         )
 
     def _qa_id(self, prose: Pair, number: int) -> UUID:

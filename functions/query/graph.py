@@ -14,7 +14,7 @@ from uuid import UUID
 
 from functions.query.pagerank import personalised_pagerank
 from shared.analysis import words
-from shared.domain import CONFIDENCES, Bearer, Bot, GraphLimits, Name, Neighbourhood
+from shared.domain import ADDRESS, CONFIDENCES, Bearer, Bot, GraphLimits, Name, Neighbourhood
 from shared.names import MAX_QUESTION_WORDS, longest_only, phrases
 from shared.ports import GraphCatalog
 
@@ -154,6 +154,8 @@ def score_pairs(
 def _edges(neighbourhood: Neighbourhood) -> Iterator[tuple[UUID | str, UUID | str, float]]:
     for key, bearers in neighbourhood.bearers.items():
         mentioners = neighbourhood.mentioners.get(key, set()) - bearers.keys()
+        if not mentioners and ADDRESS in bearers.values():
+            continue  # where a document is says nothing of it; who links to it does
         telling = _specificity(neighbourhood, key)
         for qa_id, kind in bearers.items():
             yield qa_id, key, telling

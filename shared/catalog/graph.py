@@ -12,6 +12,7 @@ from shared.catalog.mapping import to_json
 from shared.catalog.references import follow_references
 from shared.catalog.statistics import refresh_statistics
 from shared.domain import (
+    ADDRESS,
     SIMILAR,
     SIMILAR_PER_PAIR,
     Bearer,
@@ -176,7 +177,9 @@ def _link(tx: Transaction, bot: Bot, contents: Sequence[Row]) -> None:
     tx.execute("insert_names", bot_id=bot.bot_id, rows=to_json(names))
     for mentions in _mentions(tx, bot, contents):
         tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(mentions))
-    new = {name["name_key"]: name["name"] for name in names if name["name_key"] not in known}
+    links = [{"name_key": link, **_content(row)} for row in contents for link in row["links"]]
+    tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(links))
+    new = {n["name_key"]: n["name"] for n in names if n["name_key"] not in known and n["kind"] != ADDRESS}
     for some in _batches(list(new.items())):
         tx.execute("insert_mentions", bot_id=bot.bot_id, rows=to_json(list(_older_mentions(tx, bot, some))))
     follow_references(tx, bot, _contents(contents), contents)
@@ -198,6 +201,7 @@ def _names(row: Row) -> list[dict[str, Any]]:
         heading_path=row["heading_path"],
         fields=row["metadata"],
         document_title=row["document_title"],
+        addresses=row["addresses"],
     )
     return [{"name_key": name.key, "name": name.text, "kind": name.kind} for name in found]
 

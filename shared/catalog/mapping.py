@@ -203,6 +203,8 @@ def pair_records(pairs: Iterable[StagedPair]) -> list[dict[str, Any]]:
             "question": staged.pair.question,
             "response": staged.pair.response,
             "heading_path": staged.pair.heading_path,
+            "addresses": staged.pair.addresses,
+            "links": staged.pair.links,
             "tags": staged.pair.metadata.tags,
             "metadata": staged.pair.metadata.extra,
             "is_active": staged.pair.is_active,

@@ -22,6 +22,7 @@ from shared.domain.content import (
 from shared.domain.deletes import Buried, Deletion, LivePair
 from shared.domain.filters import LABELS, Fields, Filter, admits, alternatives, share_met
 from shared.domain.graph import (
+    ADDRESS,
     CONFIDENCES,
     PAIRS_PER_ID,
     SIMILAR,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from shared.domain.content import Vector as Vector
 
 __all__ = [
+    "ADDRESS",
     "CONFIDENCES",
     "KEY_SPACE",
     "LABELS",

@@ -62,6 +62,8 @@ class Pair:
     is_active: bool = True
     metadata: Metadata = field(default_factory=Metadata)
     relations: tuple[Relation, ...] = ()
+    addresses: tuple[str, ...] = ()  # by which a link leads to it
+    links: tuple[str, ...] = ()  # the addresses that its text links to
 
     @cached_property
     def content_hash(self) -> str:
@@ -76,6 +78,8 @@ class Pair:
             self.is_active,
             [getattr(self.metadata, name) for name in Metadata.__slots__],
             [(str(r.target_qa_id), r.type, r.confidence) for r in self.relations],
+            self.addresses,
+            self.links,
         )
         return sha256_of(fields)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-# How far to trust that a name means who bears it. A document's title is shared by all of its sections.
-CONFIDENCES: Mapping[str, float] = {"focus": 1.0, "alias": 0.9, "heading": 0.6, "document": 0.5}
+ADDRESS = "address"  # a name that only links have: where a document or a section of it is
+# How far to trust that a name means who bears it. A document's title and its address are shared by all of its sections.
+CONFIDENCES: Mapping[str, float] = {"focus": 1.0, "alias": 0.9, "heading": 0.6, "document": 0.5, ADDRESS: 0.7}
 SIMILAR = "similar"  # the type of a relation that was found by comparing questions
 SIMILAR_PER_PAIR = 5  # that one pair is related to so; others may be related to it
 PAIRS_PER_ID = 5  # of other documents; an id that more of them have leads nowhere
@@ -33,7 +34,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How one pair is connected with another: `mentions`, `same-entity`, `synonym`, `similar`, or as a record says."""
+    """How one pair is connected with another: `mentions`, `link`, `same-entity`, `synonym`, `similar`, or as a record says."""
 
     source_qa_id: UUID
     target_qa_id: UUID
@@ -115,6 +116,6 @@ class Neighbourhood:
 def edge_by_name(source: UUID, target: UUID, name: str, kind: str, other_kind: str | None) -> Edge:
     """The edge from a pair to one that bears the name in that kind: it mentions it, or bears it itself (`other_kind`)."""
     if other_kind is None:
-        return Edge(source, target, "mentions", CONFIDENCES[kind], name)
+        return Edge(source, target, "link" if kind == ADDRESS else "mentions", CONFIDENCES[kind], name)
     type_of = "synonym" if "alias" in (kind, other_kind) and kind != other_kind else "same-entity"
     return Edge(source, target, type_of, min(CONFIDENCES[kind], CONFIDENCES[other_kind]), name)

@@ -12,6 +12,7 @@ from functions.backup.drill import is_drill_due, last_drill
 from functions.backup.restored_tables import NOT_IN_SCRATCH
 from functions.backup.tables import TABLES as TABLES_IN
 from shared import steps
+from shared.domain import GraphLimits
 from shared.errors import ConflictError, InvalidInputError, LockstepError, NotFoundError
 from shared.snapshots import Manifest, Part
 from shared.testing import HashingEmbedder
@@ -101,6 +102,21 @@ def test_a_relation_to_a_record_of_another_document_is_found_again(
     assert target.count("relations") == source.count("relations")
     target.world.put("later.jsonl", '{"id": "later", "question": "Later?", "answer": "Yes."}')
     assert target.count("relations") == source.count("relations") + 1
+
+
+def test_links_are_found_again_and_wait_for_what_is_not_there(deployments: Deployments, source: Deployment) -> None:
+    source.world.put("start.md", "# Start\n\nRead [the rules](rules.md) and [the guide](guide.md) first.\n")
+    source.world.put("rules.md", "# Rules\n\nThere are two.\n")
+    manifest = source.snapshot()
+    target = deployments.empty()
+    target.restore(manifest)
+    target.world.bot = target.world.registry.bot("library")
+    assert target.world.link()
+    assert target.count("names") == source.count("names")
+    assert target.count("mentions") == source.count("mentions")
+    (rules,) = target.world.graph.bearers(target.world.bot, {"/rules"}, GraphLimits())
+    around = target.world.graph.look_around(target.world.bot, [rules.qa_id], (), GraphLimits())
+    assert len(around.mentioners["/rules"]) == 1
 
 
 def test_a_bot_comes_back_beside_itself_under_another_slug(source: Deployment) -> None:

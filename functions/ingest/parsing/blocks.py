@@ -18,6 +18,7 @@ class Block:
     page: int | None = None
     tight: bool = False  # follows the block before it on the next line, not after a blank one
     is_bold: bool = False  # all of it
+    links: tuple[str, ...] = ()  # see Section
 
 
 def join_blocks(blocks: Iterable[Block]) -> str:

@@ -18,6 +18,7 @@ class Section:
     text: str
     heading_path: tuple[str, ...] = ()
     page: int | None = None  # 1-based; the page on which the section begins
+    links: tuple[str, ...] = ()  # that its text has, as they were found: addresses of all kinds, most of them relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +38,5 @@ class ParsedDocument:
     title: str | None = None
     author: str | None = None
     published_at: datetime | None = None
+    url: str | None = None  # that it says is its own
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -123,10 +123,9 @@ def _may_ask(held: list[_Piece]) -> bool:
 
 def _heading(held: list[_Piece]) -> _Piece:
     words = [_any_mark().sub("", held[0].text, count=1), *(piece.text for piece in held[1:])]
-    level, page = held[0].block.heading_level, held[0].block.page
-    return _Piece(
-        Block("", QUESTION_LEVEL if level is None else level, page), " ".join(" ".join(words).split()).rstrip("; ")
-    )
+    block, level = held[0].block, held[0].block.heading_level
+    heading = Block("", QUESTION_LEVEL if level is None else level, block.page, links=block.links)
+    return _Piece(heading, " ".join(" ".join(words).split()).rstrip("; "))
 
 
 def _answer(piece: _Piece) -> _Piece:

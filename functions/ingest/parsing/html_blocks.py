@@ -39,6 +39,7 @@ class _State:
     is_tight: bool = False  # the next block continues a list or a definition
     was_item: bool = False
     has_asked: bool = False  # an item of the open lists is a question
+    links: list[str] = field(default_factory=list)  # wait for the block that they stand in
 
 
 def html_blocks(parts: Iterable[Tag | str]) -> Iterator[Block]:
@@ -49,6 +50,8 @@ def html_blocks(parts: Iterable[Tag | str]) -> Iterator[Block]:
             _append(state, part if state.preformatted else _WHITE.sub(" ", part))
         elif part.name in _BOLD:
             state.bold = max(0, state.bold + (-1 if part.is_end else 1))
+        elif part.name == "a":
+            state.links += _links([part])
         elif part.name == "br":
             state.pieces.append("" if part.is_end else "\n")
         elif part.name == "table" and not part.is_end:
@@ -84,18 +87,19 @@ def _block(state: _State, pieces: list[str], *, is_bold: bool) -> Iterator[Block
     text = text.strip("\n").rstrip() if state.preformatted else _BLANKS.sub(" ", _AROUND_BREAK.sub("\n", text)).strip()
     if not text.strip():
         return
+    links, state.links = tuple(state.links), []
     if state.heading_level is not None:
         state.was_item = False
-        yield Block(text, heading_level=state.heading_level)
+        yield Block(text, heading_level=state.heading_level, links=links)
         return
     if is_bold and is_question(text):
         state.marker, state.was_item, state.has_asked = "", False, bool(state.lists)
-        yield Block(text, is_bold=True)
+        yield Block(text, is_bold=True, links=links)
         return
     if state.lists:
         indent = "  " * (len(state.lists) - 1)
         text = f"{indent}{state.marker}{text}" if state.marker else f"{indent}  {text}"
-    yield Block(text, tight=(state.is_tight or bool(state.lists)) and state.was_item)
+    yield Block(text, tight=(state.is_tight or bool(state.lists)) and state.was_item, links=links)
     state.was_item = state.is_tight or bool(state.lists)
     state.marker = ""
 
@@ -205,7 +209,12 @@ def _table(tag: Tag, stream: Iterator[Tag | str]) -> Iterator[Block]:
     caption, rest = _split_caption(parts)
     yield from html_blocks(caption)
     blocks = data_blocks(rest)
-    yield from ([replace(blocks[0], tight=bool(caption)), *blocks[1:]] if blocks else [])
+    yield from ([replace(blocks[0], tight=bool(caption), links=_links(rest)), *blocks[1:]] if blocks else [])
+
+
+def _links(parts: Iterable[Tag | str]) -> tuple[str, ...]:
+    places = (part.attributes.get("href") for part in parts if isinstance(part, Tag) and part.name == "a")
+    return tuple(place for place in places if place)
 
 
 def _split_caption(parts: list[Tag | str]) -> tuple[list[Tag | str], list[Tag | str]]:

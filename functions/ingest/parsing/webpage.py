@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from functions.ingest.parsing.document import ParsedDocument, Section
@@ -46,6 +46,7 @@ def parse_html(file: BinaryIO) -> ParsedDocument:
         title=usable_title(heading.text() if heading else None) or usable_title(_first(meta, ("og:title", "dc.title"))),
         author=author if author and not author.startswith("http") else usable_text(declared_author),
         published_at=next(filter(None, dates), None) or parse_date(declared_date),
+        url=_own_url(tree, meta),
         metadata={name: value for name, value in metadata.items() if value},
     )
 
@@ -56,6 +57,15 @@ def _sections(tree: Tree) -> Iterator[Section]:
         blocks = html_blocks(visible_parts(root))
         declared = declared_questions(tree)
         yield from fold_blocks(with_declared(list(blocks), declared) if declared else blocks)
+
+
+def _own_url(tree: Tree, meta: Mapping[str, str]) -> str | None:
+    """The address that the page says is its own, if it is a whole one."""
+    link = tree.css_first("link[rel=canonical][href]")
+    places = (link.attributes.get("href") if link else None, meta.get("og:url"))
+    return next(
+        (place.strip() for place in places if place and place.strip().startswith(("http://", "https://"))), None
+    )
 
 
 def _meta(tree: Tree) -> dict[str, str]:

@@ -47,7 +47,9 @@ class EdgeOut(Model):
 
     source: UUID
     target: UUID
-    type: str = Field(description="mentions, same-entity, synonym, similar, or as a document says of its relation")
+    type: str = Field(
+        description="mentions, link, same-entity, synonym, similar, or as a document says of its relation"
+    )
     confidence: float
     name: str | None = Field(description="by which they are connected")
 

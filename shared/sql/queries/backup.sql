@@ -57,7 +57,7 @@ order by p.document_id, p.passage_id
 -- name: snapshot_qa_pairs
 select q.qa_id, q.since_generation, q.document_id, q.external_id, q.content_hash, q.question, q.response, q.heading_path,
        q.category, q.subcategory, q.source, q.source_type, q.author, q.published_at, q.language, q.difficulty, q.tags,
-       q.metadata, q.is_active, q.created_at, q.updated_at
+       q.metadata, q.is_active, q.addresses, q.links, q.created_at, q.updated_at
 from qa_pairs q
 where q.bot_id = :bot_id
   and exists (
@@ -159,12 +159,12 @@ from restored_document_sources
 -- name: restore_qa_pairs
 insert into qa_pairs (
     bot_id, qa_id, since_generation, document_id, external_id, content_hash, question, response, heading_path, category,
-    subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active, created_at,
-    updated_at
+    subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active, addresses,
+    links, created_at, updated_at
 )
 select :bot_id, qa_id, since_generation, document_id, external_id, content_hash, question, response, heading_path, category,
-       subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active, created_at,
-       updated_at
+       subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active,
+       coalesce(addresses, '{}'), coalesce(links, '{}'), created_at, updated_at
 from restored_qa_pairs
 
 -- name: restore_relations

@@ -133,17 +133,17 @@ on conflict do nothing;
 insert into qa_pairs (
     bot_id, qa_id, since_generation, document_id, external_id, content_hash, question, response, heading_path,
     category, subcategory, source, source_type, author, published_at, language, difficulty, tags, metadata, is_active,
-    created_at
+    addresses, links, created_at
 )
 select
     :bot_id, r.qa_id, :generation, :document_id, r.external_id, r.content_hash, r.question, r.response, r.heading_path,
     r.category, r.subcategory, r.source, r.source_type, r.author, r.published_at, r.language, r.difficulty, r.tags,
-    r.metadata, r.is_active,
+    r.metadata, r.is_active, r.addresses, r.links,
     coalesce((select min(o.created_at) from qa_pairs o where o.bot_id = :bot_id and o.qa_id = r.qa_id), now())
 from jsonb_to_recordset(cast(:rows as jsonb)) as r (
     qa_id uuid, external_id text, content_hash text, question text, response text, heading_path text[],
     category text, subcategory text, source text, source_type text, author text, published_at timestamptz,
-    language text, difficulty text, tags text[], metadata jsonb, is_active boolean
+    language text, difficulty text, tags text[], metadata jsonb, is_active boolean, addresses text[], links text[]
 );
 
 -- name: insert_passages

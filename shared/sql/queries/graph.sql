@@ -95,6 +95,7 @@ on conflict do nothing;
 -- name: unlinked_pairs
 -- The document's title is that of its newest generation. What has not gone live yet waits.
 select u.qa_id, u.since_generation, u.document_id, q.question, q.external_id, q.heading_path, q.metadata,
+       q.addresses, q.links,
        (select g.title from generations g
         where g.bot_id = :bot_id and g.document_id = u.document_id
         order by g.generation desc limit 1) as document_title,
@@ -175,17 +176,17 @@ using unnest(cast(:qa_ids as uuid[]), cast(:generations as integer[])) as r (qa_
 where m.bot_id = :bot_id and m.qa_id = r.qa_id and m.since_generation = r.since_generation;
 
 -- name: drop_mentions_of_nothing
--- Of names that nobody bears any more.
+-- Of names that nobody bears any more. A link still waits for its address: it is not found again by reading texts.
 delete from mentions m
-where m.bot_id = :bot_id and m.name_key = any(cast(:name_keys as text[]))
+where m.bot_id = :bot_id and m.name_key = any(cast(:name_keys as text[])) and m.name_key not like '/%'
   and not exists (select from names n where n.bot_id = :bot_id and n.name_key = m.name_key);
 
 -- name: few_bear_it
--- A fragment, put in place of {few_bear_it}: the name of t.
+-- A fragment, put in place of {few_bear_it}: the name of t. Nobody may bear an address that links lead to.
 (select count(*) from (
      select from names c where c.bot_id = :bot_id and c.name_key = t.name_key
      limit cast(:pairs_per_name as integer) + 1
- ) as few) <= cast(:pairs_per_name as integer)
+ ) as few) between 1 and cast(:pairs_per_name as integer)
 
 -- name: few_mention_it
 -- A fragment, put in place of {few_mention_it}: the name of t. One that many texts mention leads to those who bear it alone.
@@ -291,7 +292,7 @@ select m.qa_id as source_qa_id, b.qa_id as target_qa_id, 'mentions' as type, b.k
 from mentioning m join bearing b on b.name_key = m.name_key and b.qa_id <> m.qa_id
 union all
 select b.qa_id, o.qa_id, 'name', b.kind, o.kind, b.name, null
-from bearing b join bearing o on o.name_key = b.name_key and o.qa_id > b.qa_id
+from bearing b join bearing o on o.name_key = b.name_key and o.qa_id > b.qa_id and b.kind <> 'address'
 union all
 select r.source_qa_id, r.target_qa_id, r.type, null, null, null, r.confidence
 from asked a

@@ -8,6 +8,7 @@ from itertools import islice
 from uuid import UUID
 
 from shared.domain import (
+    ADDRESS,
     PAIRS_PER_ID,
     SIMILAR,
     SIMILAR_PER_PAIR,
@@ -164,7 +165,7 @@ class InMemoryGraph:
             mentioning = {content[0] for content in graph.mentioners.get(key, ()) if content in among}
             for target, name in bearing.items():
                 edges += (edge_by_name(q, target, name.text, name.kind, None) for q in mentioning - {target})
-                others = ((q, other) for q, other in bearing.items() if q > target)
+                others = ((q, other) for q, other in bearing.items() if q > target and name.kind != ADDRESS)
                 edges += (edge_by_name(target, q, name.text, name.kind, other.kind) for q, other in others)
         return edges[: limits.edges]
 
@@ -189,6 +190,8 @@ def _graph(rows: BotRows) -> _Graph:
         if row.staged.passage.part < MAX_PASSAGES:
             for key in bearers.keys() & set(phrases(f"{row.pair.question}\n{row.staged.passage.text}")):
                 mentioners.setdefault(key, set()).add(_content(row))
+        for address in bearers.keys() & set(row.pair.links):
+            mentioners.setdefault(address, set()).add(_content(row))
     return _Graph(bearers, mentioners)
 
 
@@ -199,6 +202,7 @@ def _names(rows: BotRows, row: PassageRow) -> list[Name]:
         heading_path=row.pair.heading_path,
         fields=row.pair.metadata.extra,
         document_title=generations[max(generations)].title if generations else None,
+        addresses=row.pair.addresses,
     )
 
 

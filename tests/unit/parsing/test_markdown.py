@@ -39,6 +39,14 @@ def test_links_and_raw_html_leave_their_text() -> None:
     assert read("a.md", text).sections[0].text == "See the guide, this and bold.\nNext line."
 
 
+def test_links_are_told_with_their_sections() -> None:
+    text = "Before [it](a.md).\n\n# One [b](b.md)\n\nThe [c][r], [c][r].\n\n| d |\n| - |\n| [e](e.md#f) |\n\n[r]: http://c.org\n"
+    assert [section.links for section in read("a.md", text).sections] == [
+        ("a.md",),
+        ("b.md", "http://c.org", "e.md#f"),
+    ]
+
+
 def test_references_hold_across_a_long_file() -> None:
     text = "See [this][r].\n\n" + "Filler paragraph of some length.\n\n" * 3_000 + "[r]: http://y.org\n"
     assert read("a.md", text).sections[0].text.startswith("See this.\n\n")

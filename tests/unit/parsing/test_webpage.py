@@ -247,3 +247,36 @@ def test_many_unclosed_paragraphs_and_items_are_no_nesting() -> None:
 def test_a_page_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_MARKUP_BYTES", 1_000)
     assert "too large" in reason("a.html", "<p>" + "text " * 1_000)
+
+
+def test_links_are_told_with_the_sections_that_they_stand_in() -> None:
+    body = """<nav><a href="/menu">Menu</a></nav><h1>Care</h1>
+    <p>See <a href="rules.html">the rules</a>, <a>not here</a> and <a href="rules.html">again</a>.</p>
+    <h2><a href="lamp.html">Lamp</a></h2><ul><li><a href="light.html">Light</a><li>Dark</ul>
+    <h2>Prices</h2><table><tr><th>Part<th>Price<tr><td><a href="bulb.html">Bulb</a><td>2</table>
+    <h2>Terms</h2><dl><dt>Bulb<dd>What <a href="shine.html">shines</a>.</dl>
+    <details><summary>May I?</summary><p>You <a href="may.html">may</a>.</p></details>
+    <p><b>Must I?</b> <a href="must.html">You must</a>.</p>
+    <h2>Only <a href="other.html">elsewhere</a></h2>"""
+    assert [(section.heading_path[-1], section.links) for section in read("a.html", page(body)).sections] == [
+        ("Care", ("rules.html",)),
+        ("Lamp", ("lamp.html", "light.html")),
+        ("Prices", ("bulb.html",)),
+        ("Terms", ("shine.html",)),
+        ("May I?", ("may.html",)),
+        ("Must I?", ("must.html",)),
+        ("Care", ("other.html",)),  # a heading without text is text
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "url"),
+    [
+        ('<link rel="canonical" href="https://example.org/a">', "https://example.org/a"),
+        ('<meta property="og:url" content="http://example.org/b ">', "http://example.org/b"),
+        ('<link rel="canonical" href="/a"><meta property="og:url" content="/b">', None),
+        ("", None),
+    ],
+)
+def test_a_page_may_say_where_it_is(head: str, url: str | None) -> None:
+    assert read("a.html", page("<p>Text.</p>", head)).document.url == url
