@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,6 +33,11 @@ def say(text: str = "") -> None:
 
 def silent(text: str) -> None:
     """In place of `say` where a program reads along."""
+
+
+def say_aside(text: str) -> None:
+    """In place of `say` where a program reads standard output, and a person may still want to know."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def span(seconds: float) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.output import NOT_AS_HOPED, say, show
+from infra.cli.output import NOT_AS_HOPED, say, say_aside, show
 from infra.cli.target import DEFAULT, JsonOption, StateOption, use_stores
 from shared import wiring
 from shared.errors import ConfigurationError, LockstepError, MismatchError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from functions.sync.reembed import Reembed
     from shared.domain import Bot, Collection, EmbedderModel
     from shared.ports import Embedder
+
+
+Tell = Callable[[str], None]
 
 
 def add_to(root: typer.Typer) -> None:
@@ -47,19 +50,27 @@ def reembed(
 
     The exit code is 1 if a bot was not moved, 3 if it could not begin. Start the processes with LOCKSTEP_NEXT_MODEL_PATH
     first: then they serve both models, and there is no moment without answers. When all bots have moved, make it their
-    LOCKSTEP_MODEL_PATH.
+    LOCKSTEP_MODEL_PATH. With --json, standard output has what --status tells, afterwards.
     """
     use_stores(state)
-    registry = wiring.registry()
-    bots = [registry.bot(slug) for slug in only] if only else registry.bots()
+    tell = say_aside if as_json else say
+    is_as_hoped = True
+    bots = _bots(only)
     if cancel:
-        _cancel(bots)
-    elif status:
-        _show_status(bots, as_json=as_json)
+        _cancel(bots, tell)
     elif dry_run:
-        _tell_plan(bots, _open(model).model)
-    elif not _move_all(bots, _open(model), is_anyway=offline):
+        _tell_plan(bots, _open(model).model, tell)
+    elif not status:
+        is_as_hoped = _move_all(bots, _open(model), tell, is_anyway=offline)
+    if status or as_json:
+        _show_status(_bots(only), as_json=as_json)
+    if not is_as_hoped:
         raise typer.Exit(NOT_AS_HOPED)
+
+
+def _bots(only: Sequence[str] | None) -> Sequence[Bot]:
+    registry = wiring.registry()
+    return [registry.bot(slug) for slug in only] if only else registry.bots()
 
 
 def _open(folder: Path | None) -> Embedder:
@@ -71,36 +82,36 @@ def _open(folder: Path | None) -> Embedder:
     return OnnxEmbedder(chosen, threads=wiring.settings().embedder_threads)
 
 
-def _move_all(bots: Sequence[Bot], embedder: Embedder, *, is_anyway: bool) -> bool:
+def _move_all(bots: Sequence[Bot], embedder: Embedder, tell: Tell, *, is_anyway: bool) -> bool:
     """Returns whether every bot answers with that embedder now."""
     moving = [bot for bot in bots if not bot.collection.is_of(embedder.model)]
     for bot in bots:
         if bot not in moving:
-            say(f"{bot.slug}: nothing to do, it is embedded with {bot.collection.embedder} already")
+            tell(f"{bot.slug}: nothing to do, it is embedded with {bot.collection.embedder} already")
     if not moving:
         return True
     collection = _collection_of(embedder.model)
     may_move = is_anyway or any(collection.is_of(served) for served in _served_models())
-    moved = [_move(bot, collection, _build_reembed(embedder), may_move=may_move) for bot in moving]
+    moved = [_move(bot, collection, _build_reembed(embedder, tell), may_move=may_move) for bot in moving]
     return all(moved)
 
 
 def _move(bot: Bot, collection: Collection, change: Reembed, *, may_move: bool) -> bool:
-    _warn_of_window(bot, change.embedder.model)
+    _warn_of_window(bot, change.embedder.model, change.report)
     try:
         if may_move:
             return change.move(bot, collection)
         if change.build(bot, collection):
-            say(
+            change.report(
                 f"{bot.slug}: everything is there, but the running processes do not have this model, and would refuse "
                 "questions. Start them with LOCKSTEP_NEXT_MODEL_PATH=FOLDER and run this again (or now with --offline)."
             )
     except LockstepError as error:
-        say(f"{bot.slug}: {error}")
+        change.report(f"{bot.slug}: {error}")
     return False
 
 
-def _build_reembed(embedder: Embedder) -> Reembed:
+def _build_reembed(embedder: Embedder, tell: Tell) -> Reembed:
     from functions.sync.reembed import Reembed
 
     return Reembed(
@@ -110,7 +121,7 @@ def _build_reembed(embedder: Embedder) -> Reembed:
         index=wiring.index(),
         embedder=embedder,
         hints=wiring.hints(),
-        report=say,
+        report=tell,
     )
 
 
@@ -132,26 +143,26 @@ def _served_models() -> Iterator[EmbedderModel]:
             yield read_model(folder)
 
 
-def _warn_of_window(bot: Bot, model: EmbedderModel) -> None:
+def _warn_of_window(bot: Bot, model: EmbedderModel, tell: Tell) -> None:
     known = next((served for served in _served_models() if bot.collection.is_of(served)), None)
     if known is not None and model.window < known.window:
-        say(
+        tell(
             f"{bot.slug}: its passages were cut for {known.window} tokens, this model takes {model.window}. What is beyond "
             "in a passage is found by words only, until its document is uploaded again with changes."
         )
 
 
-def _tell_plan(bots: Sequence[Bot], model: EmbedderModel) -> None:
+def _tell_plan(bots: Sequence[Bot], model: EmbedderModel, tell: Tell) -> None:
     for bot in bots:
         if bot.collection.is_of(model):
-            say(f"{bot.slug}: nothing to do, it is embedded with {bot.collection.embedder} already")
+            tell(f"{bot.slug}: nothing to do, it is embedded with {bot.collection.embedder} already")
             continue
         passages = wiring.changes().progress(bot, bot.collection).passages
-        say(
+        tell(
             f"{bot.slug}: would embed {passages:,} passages with {model.model_id} ({model.revision}, {model.dimension} "
             f"dimensions) in place of {bot.collection.embedder}"
         )
-        _warn_of_window(bot, model)
+        _warn_of_window(bot, model, tell)
 
 
 def _show_status(bots: Sequence[Bot], *, as_json: bool) -> None:
@@ -172,10 +183,10 @@ def _status(bot: Bot) -> dict[str, Any]:
     }
 
 
-def _cancel(bots: Sequence[Bot]) -> None:
+def _cancel(bots: Sequence[Bot], tell: Tell) -> None:
     for bot in bots:
         if bot.next_collection is None:
-            say(f"{bot.slug}: nothing to give up")
+            tell(f"{bot.slug}: nothing to give up")
             continue
         wiring.changes().cancel(bot)
-        say(f"{bot.slug}: given up; sync removes what was written for {bot.next_collection.embedder}")
+        tell(f"{bot.slug}: given up; sync removes what was written for {bot.next_collection.embedder}")

@@ -62,7 +62,7 @@ def invoke(world: World, model_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     def run(*arguments: str, next_model: Path | None = None) -> tuple[int, str]:
         monkeypatch.setattr(wiring, "settings", lambda: settings_of(model_folder, next_model))
         result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
-        return result.exit_code, result.output
+        return result.exit_code, result.stdout if "--json" in arguments else result.output
 
     return run
 
@@ -142,6 +142,15 @@ def test_a_change_can_be_given_up(world: World, invoke: Invoke, following: Path)
     assert code == 0 and "library: given up" in said
     assert world.refreshed().next_collection is None
     assert invoke("--cancel")[1].strip() == "library: nothing to give up"
+
+
+def test_a_program_reads_how_far_every_bot_is_whatever_was_done(world: World, invoke: Invoke, following: Path) -> None:
+    embedded = []
+    for option in ("--dry-run", "--bot=library", "--cancel", "--offline"):
+        code, said = invoke("--json", option, "--model", str(following))
+        (status,) = json.loads(said)
+        embedded.append((code, status["next_embedder"] is not None, "another" in status["embedder"]))
+    assert embedded == [(0, False, False), (1, True, False), (0, False, False), (0, False, True)]
 
 
 def test_only_the_bots_that_are_named_move(world: World, invoke: Invoke, following: Path) -> None:
