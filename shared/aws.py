@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote_plus
 
 from shared.domain import ObjectVersion
-from shared.errors import ConfigurationError, NotFoundError, ObjectChangedError, StoreUnavailableError
+from shared.errors import ConfigurationError, LockstepError, NotFoundError, ObjectChangedError, StoreUnavailableError
 from shared.ports import PresignedUpload
 from shared.resilience import Circuit, call_with_retries
 from shared.settings import AddressingStyle
@@ -194,8 +194,14 @@ def object_event(bucket: str, key: str, *, name: str = "ObjectCreated:Put") -> d
 def _client(
     service: str, endpoint_url: str | None, region: str | None, addressing_style: AddressingStyle = "auto"
 ) -> Any:
-    import boto3
-    from botocore.config import Config
+    try:
+        import boto3
+        from botocore.config import Config
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "An s3:// address needs boto3, which a laptop does without. Install it once: "
+            ".venv/bin/python -m pip install -c constraints.txt -e '.[s3]'"
+        ) from None
 
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -222,6 +228,8 @@ def _size(content: BinaryIO) -> int:
 
 
 def _translate(error: Exception, store: str) -> Exception:
+    if isinstance(error, LockstepError):
+        return error
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):

@@ -26,9 +26,13 @@ MAX_VANISHED_SHARE = 0.1  # more than this is a mistake of somebody's, not a del
 ALWAYS_CREDIBLE = 10  # unless it is only a handful
 
 
-def claim_bucket(bucket: ObjectStore, deployment_id: UUID) -> None:
-    """Write the deployment's id into a bucket that has none. Raises MismatchError if it is another deployment's."""
-    if bucket_deployment(bucket) is None:
+def claim_bucket(bucket: ObjectStore, deployment_id: UUID, *, taken_from: UUID | None = None) -> None:
+    """Write the deployment's id into a bucket that has none, or that of a deployment whose catalog is lost.
+
+    Raises MismatchError if it is another deployment's.
+    """
+    owner = bucket_deployment(bucket)
+    if owner is None or (taken_from is not None and owner == str(taken_from)):
         bucket.put(IDENTITY_KEY, json.dumps({"deployment_id": str(deployment_id)}).encode())
     check_bucket(bucket, deployment_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -46,14 +47,24 @@ def up(
     run(state, host=host, port=port, restore=restore, say=say)
 
 
-def migrate(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
+def migrate(
+    take_bucket_from: Annotated[
+        UUID | None,
+        typer.Option(
+            metavar="DEPLOYMENT",
+            help="The deployment that the bucket belongs to, when its catalog is lost for good: the bucket becomes this one's.",
+        ),
+    ] = None,
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
     """Bring the catalog's schema up to date, and mark the bucket as this deployment's. Safe to run twice."""
     from functions.sync.bucket_scan import claim_bucket
     from infra.migrate import migrate as apply
 
     use_stores(state)
     applied = apply(wiring.direct_postgres())
-    claim_bucket(wiring.bucket(), wiring.registry().deployment_id())
+    claim_bucket(wiring.bucket(), wiring.registry().deployment_id(), taken_from=take_bucket_from)
     if as_json:
         show({"applied": applied}, as_json=True)
     else:

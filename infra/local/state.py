@@ -70,7 +70,7 @@ class State:
         self.root.mkdir(parents=True, exist_ok=True)
         form = self.root / "format"
         if not form.exists():
-            harmless = ("lock", "format.new", self.model.name)
+            harmless = ("lock", "format.new", self.model.name, "models")  # `make model` writes there
             others = (path for path in self.root.iterdir() if path.name not in harmless)
             if any(
                 not (path / form.name).is_file() for path in others

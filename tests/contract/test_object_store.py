@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,6 +258,13 @@ def test_s3_that_does_not_answer_is_unavailable() -> None:
     store = S3ObjectStore("documents", endpoint_url="http://127.0.0.1:9", region="us-east-1")
     with pytest.raises(StoreUnavailableError):
         store.head("bot/a.txt")
+
+
+def test_s3_without_its_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("boto3", "botocore"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigurationError, match=r"needs boto3.*pip install"):
+        S3ObjectStore("documents", region="us-east-1").head("a")
 
 
 def test_a_missing_bucket_is_not_taken_for_a_missing_object(s3_url: str, credentials: None) -> None:

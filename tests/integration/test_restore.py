@@ -11,9 +11,10 @@ import pytest
 from functions.backup.drill import is_drill_due, last_drill
 from functions.backup.restored_tables import NOT_IN_SCRATCH
 from functions.backup.tables import TABLES as TABLES_IN
+from functions.sync.bucket_scan import claim_bucket
 from shared import steps
 from shared.domain import GraphLimits
-from shared.errors import ConflictError, InvalidInputError, LockstepError, NotFoundError
+from shared.errors import ConflictError, InvalidInputError, LockstepError, MismatchError, NotFoundError
 from shared.snapshots import Manifest, Part
 from shared.testing import HashingEmbedder
 from tests.integration.deployments import Deployment, Deployments
@@ -102,6 +103,33 @@ def test_a_relation_to_a_record_of_another_document_is_found_again(
     assert target.count("relations") == source.count("relations")
     target.world.put("later.jsonl", '{"id": "later", "question": "Later?", "answer": "Yes."}')
     assert target.count("relations") == source.count("relations") + 1
+
+
+def test_after_a_lost_catalog_the_bucket_is_taken_over_and_brings_what_the_snapshot_does_not_know(
+    deployments: Deployments, source: Deployment
+) -> None:
+    lost, bucket = source.world, source.world.objects
+    claim_bucket(bucket, lost.registry.deployment_id())
+    lost.put("secret.txt", "The secret is 4711.")
+    manifest = source.snapshot()
+    lost.remove("secret.txt")
+    lost.put("later.txt", "The ferry leaves at noon.")
+
+    target = deployments.empty(objects=bucket)
+    ours = target.world.registry.deployment_id()
+    for other in (None, uuid4()):
+        with pytest.raises(MismatchError, match=str(lost.registry.deployment_id())):
+            claim_bucket(bucket, ours, taken_from=other)
+    claim_bucket(bucket, ours, taken_from=lost.registry.deployment_id())
+    assert target.restore(manifest) == ["library"]
+    target.world.bot = target.world.registry.bot("library")
+    assert target.world.sync()
+    for key in target.world.hints.keys:
+        target.world.ingest(key.removeprefix("library/"))
+    assert "The secret is 4711." not in target.world.answers("What is the secret?")
+    assert target.world.answers("When does the ferry leave?")[:1] == ["The ferry leaves at noon."]
+    with pytest.raises(MismatchError):
+        claim_bucket(bucket, lost.registry.deployment_id())
 
 
 def test_links_are_found_again_and_wait_for_what_is_not_there(deployments: Deployments, source: Deployment) -> None:

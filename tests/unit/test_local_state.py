@@ -41,6 +41,7 @@ def test_what_is_in_it_stays_at_the_next_start(state: State) -> None:
 
 def test_a_model_that_was_built_before_the_first_start_is_no_obstacle(state: State) -> None:
     state.model.mkdir(parents=True)
+    (state.root / "models" / "another").mkdir(parents=True)  # by `make model`
     state.lock().close()
     state.prepare()
 
