@@ -35,6 +35,9 @@ def create_app(services: Services, *, only_answers: bool = False) -> FastAPI:
         app.include_router(router)
     install_problem_handlers(app)
     if not only_answers:
+        from functions.query.openapi_document import install_document
+
+        install_document(app)
         _serve_docs(app)
     install_guard(app, services.settings)
     return app

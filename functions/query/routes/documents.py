@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, File, Form, Query, Response, UploadFile
@@ -37,10 +37,15 @@ Wait = Annotated[
     bool | None,
     Query(description="answer when ingest is done with it (at most 25 s); default: what the bot's consistency says"),
 ]
+# What a write answers when there was nothing to wait for any more, beside 202.
+DONE: dict[int | str, dict[str, Any]] = {
+    201: {"model": WrittenOut, "description": "Ingest is done with it: it is live, or rejected with a reason"}
+}
+GONE: dict[int | str, dict[str, Any]] = {200: {"model": DeletedOut, "description": "It answers no more"}}
 Name = Annotated[str, Query(min_length=1, description="the object's name", examples=["guides/kidney.pdf"])]
 
 
-@router.post("/documents", status_code=202, summary="Upload a file of up to 4 MB")
+@router.post("/documents", status_code=202, responses=DONE, summary="Upload a file of up to 4 MB")
 def upload_document(
     bot: BotOf,
     services: ServicesOf,
@@ -56,6 +61,7 @@ def upload_document(
 @router.put(
     "/documents",
     status_code=202,
+    responses=DONE,
     summary="Put content of up to 4 MB under a name",
     openapi_extra={"requestBody": {"required": True}},
 )
@@ -85,14 +91,19 @@ def presign_upload(bot: BotOf, services: ServicesOf, body: UploadIn) -> UploadOu
     )
 
 
-@router.post("/pairs", status_code=202, summary="Insert or replace one question with its answer")
+@router.post("/pairs", status_code=202, responses=DONE, summary="Insert or replace one question with its answer")
 def insert_pair(bot: BotOf, services: ServicesOf, response: Response, body: PairIn, wait: Wait = None) -> WrittenOut:
     record = encoded(json.dumps(body.model_dump(exclude_none=True), ensure_ascii=False))
     name = f"pairs/{_file_name(body.id or body.question)}.json"
     return _write(services, bot, name, record, "application/json", wait, response)
 
 
-@router.post("/pairs/batch", status_code=202, summary="Insert or replace up to 1,000 questions with their answers")
+@router.post(
+    "/pairs/batch",
+    status_code=202,
+    responses=DONE,
+    summary="Insert or replace up to 1,000 questions with their answers",
+)
 def insert_pairs(bot: BotOf, services: ServicesOf, response: Response, body: PairsIn, wait: Wait = None) -> WrittenOut:
     """They become one document. Give it a name to replace it later; without one, the same pairs get the same name."""
     lines = [json.dumps(pair.model_dump(exclude_none=True), ensure_ascii=False) for pair in body.pairs]
@@ -124,7 +135,7 @@ def get_document(bot: BotOf, services: ServicesOf, document_id: UUID) -> Documen
     return document_out(services.documents.document(bot, document_id))
 
 
-@router.delete("/documents/{document_id}", status_code=202, summary="Delete a document")
+@router.delete("/documents/{document_id}", status_code=202, responses=GONE, summary="Delete a document")
 def delete_document(
     bot: BotOf, services: ServicesOf, response: Response, document_id: UUID, wait: Wait = None
 ) -> DeletedOut:

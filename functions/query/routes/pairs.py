@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from functions.query.models.documents import DeletedOut, WrittenOut
 from functions.query.models.pairs import CorrectionIn, PairOut
-from functions.query.routes.documents import Wait, delete_object, document_out, encoded, put_object, waits
+from functions.query.routes.documents import DONE, GONE, Wait, delete_object, document_out, encoded, put_object, waits
 from functions.query.routes.questions import metadata_out, source_out
 from functions.query.services import BotOf, Services, ServicesOf
 from functions.query.waiting import wait_until_gone
@@ -38,7 +38,7 @@ def get_pair(bot: BotOf, services: ServicesOf, qa_id: UUID) -> PairOut:
     )
 
 
-@router.put("", status_code=202, summary="Correct one pair, until its own document changes it")
+@router.put("", status_code=202, responses=DONE, summary="Correct one pair, until its own document changes it")
 def correct_pair(
     bot: BotOf, services: ServicesOf, response: Response, qa_id: UUID, body: CorrectionIn, wait: Wait = None
 ) -> WrittenOut:
@@ -49,7 +49,7 @@ def correct_pair(
     return _write_correction(services, bot, _own(services, bot, qa_id), changes, wait, response)
 
 
-@router.delete("", summary="Delete one pair")
+@router.delete("", status_code=202, responses=GONE, summary="Delete one pair")
 def delete_pair(bot: BotOf, services: ServicesOf, response: Response, qa_id: UUID, wait: Wait = None) -> DeletedOut:
     """It answers no more, and a receipt proves what became of it.
 
