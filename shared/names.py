@@ -16,6 +16,7 @@ from shared.domain.graph import ADDRESS, Name
 
 MAX_NAME_WORDS = 10
 MAX_KEY_CHARACTERS = 200
+LONGEST_NAME = 4 * MAX_KEY_CHARACTERS  # in characters, before it is folded
 LEAD_WORDS = 3  # by which longer names are looked up
 MAX_NAMES = 64  # of one pair
 MAX_PASSAGES = 200  # of one pair that are searched for names; what stands further down is found by words all the same
@@ -32,7 +33,7 @@ _IS_QUESTION = re.compile(r"[?？؟]\s*$")
 
 def key_of(name: str) -> str | None:
     """The key of a name; None for what cannot be one: no word in it, a letter or two, a mere number, or too long."""
-    if len(name) > 4 * MAX_KEY_CHARACTERS:
+    if len(name) > LONGEST_NAME:
         return None
     parts = list(words(name))
     key = " ".join(parts)
@@ -56,6 +57,8 @@ def names_of(
     """
     found: dict[str, Name] = {}
     for text, kind in _candidates(question, heading_path, fields, document_title):
+        if len(text) > LONGEST_NAME:
+            continue
         for variant, variant_kind in ((text, kind), (_IN_BRACKETS.sub("", text), "alias" if kind == "focus" else kind)):
             key = key_of(variant)
             if key is not None and len(found) < MAX_NAMES:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from posixpath import normpath
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from functions.ingest.parsing.cleaning import clean_text
 
 MAX_LINKS = 32  # of one section; of a mere list of links the first ones
+READ_LINKS = 4 * MAX_LINKS  # of one section, those that lead nowhere included
 MAX_ADDRESS_CHARACTERS = 500
 
 _BUCKET = "bucket.invalid"  # stands for the bot's own objects while a link is resolved
@@ -40,8 +42,10 @@ class Place:
 
         A link to a section leads to the rest of its document as well, as headings are not always named as they read.
         """
-        found = (address for link in links for base in self._bases for address in self._addresses_of(link, base))
-        told = dict.fromkeys(address for address in found if len(address) <= MAX_ADDRESS_CHARACTERS)
+        told: dict[str, None] = {}
+        for link in islice(links, READ_LINKS):
+            for base in self._bases:
+                told |= dict.fromkeys(a for a in self._addresses_of(link, base) if len(a) <= MAX_ADDRESS_CHARACTERS)
         return tuple(told)[:MAX_LINKS]
 
     @cached_property
@@ -74,7 +78,7 @@ def _split(link: str, base: str = "") -> SplitResult | None:
 
 
 def _address(place: SplitResult) -> str:
-    host = (place.hostname or "").removeprefix("www.")
+    host = clean_text(place.hostname or "").removeprefix("www.")
     path = normpath(f"/{unquote(place.path)}").replace("//", "/")
     path = _PAGE_ENDING.sub("", clean_text(path).casefold()).rstrip("/") or "/"
     query = f"?{clean_text(place.query)}" if place.query else ""

@@ -19,11 +19,11 @@ from functions.ingest.metadata import ALIASES, metadata_of_path, with_language
 from functions.ingest.parsing.document import ParsedDocument, Record, Section
 from functions.ingest.parsing.faq import without_titles
 from shared.aliases import is_alias_field
-from shared.domain import Metadata, Pair, Relation, qa_id_of
+from shared.domain import HEADING_SEPARATOR, Metadata, Pair, Relation, qa_id_of
 from shared.rows import clip
 
-HEADING_SEPARATOR = " › "
 ROWS_PER_PAIR = 40  # of a table that holds no questions
+DATE_CHARACTERS = 64
 INDEXED_BYTES = 2_000  # of one value; an index of Postgres holds about 2,700 of a whole row
 METADATA_TEXTS = ("category", "subcategory", "source", "source_type", "author", "language", "difficulty")
 
@@ -38,6 +38,7 @@ class PairMaker:
     columns: Mapping[str, str]
     name: str = ""  # below the bot's prefix: its folders say what the document does not
     _seen: set[bytes] = field(default_factory=set)
+    _copies: dict[str, int] = field(default_factory=dict)  # how often a key came again with the same content
 
     def pairs(self) -> Iterator[Pair]:
         for unit in _with_rows_gathered(self.document.content, self.columns):
@@ -96,12 +97,13 @@ class PairMaker:
 
     def _qa_id(self, key: str, content: str) -> UUID:
         """The key's own id; where a key comes again, the content tells them apart, and last their number."""
-        candidate, number = key, 1
-        while not self._is_new(candidate):
-            digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-            candidate = f"{key}\n{digest}\n{number}"
-            number += 1
-        return qa_id_of(self.document_id, candidate)
+        if self._is_new(key):
+            return qa_id_of(self.document_id, key)
+        again = f"{key}\n{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        while True:
+            self._copies[again] = number = self._copies.get(again, 0) + 1
+            if self._is_new(candidate := f"{again}\n{number}"):
+                return qa_id_of(self.document_id, candidate)
 
     def _is_new(self, key: str) -> bool:
         digest = hashlib.blake2b(key.encode(), digest_size=12).digest()
@@ -196,6 +198,8 @@ def moment_of(value: Any) -> datetime | None:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     text = plain_text(value)
+    if len(text) > DATE_CHARACTERS:  # dateutil's time grows with the square
+        return None
     if not re.search(r"\d{4}", text):  # dateutil would read almost any number as a day of this month
         return None
     is_day_first = re.match(r"\d{1,2}\.\d{1,2}\.\d{4}", text) is not None  # wherever dots are written between them

@@ -40,7 +40,7 @@ class Staging:
 
     def _commit_part(self, part: list[Pair], *, is_last: bool) -> None:
         observation = self.observation
-        unchanged = self.documents.unchanged_pairs(observation, {pair.qa_id: pair.content_hash for pair in part})
+        unchanged = self.documents.unchanged_pairs(observation, part)
         changed = [pair for pair in part if pair.qa_id not in unchanged]
         named = {relation.target_external_id or "" for pair in changed for relation in pair.relations}
         elsewhere = sorted(named - {"", *(pair.external_id for pair in part)})

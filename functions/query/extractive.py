@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from shared.analysis import words
-from shared.domain import Evidence
+from shared.domain import HEADING_SEPARATOR, Evidence
 from shared.ports import Embedder, WrittenAnswer
 from shared.sentences import sentence_ends
 
@@ -24,7 +24,6 @@ QUOTED = 3
 MIN_SHARE_OF_BEST = 0.6  # what is less near than this to the question is not worth quoting beside the best
 MIN_SENTENCE_CHARACTERS = 20
 SAME_QUESTION = 0.6  # shared words of all words of both
-HEADING_SEPARATOR = " › "
 RANK_DISCOUNT = 0.05  # a sentence of a lower hit must be that much nearer, per rank
 LEXICAL_WEIGHT = 0.5
 

@@ -97,7 +97,8 @@ class Walker:
 
 def replace_name(text: str, key: str, name: str) -> str:
     """The text with the words of that key replaced by another name; at its end where they cannot be told apart."""
-    places = [(match.span(), list(words(match[0]))) for match in _WORD.finditer(text)]
+    found_words = ((match.span(), list(words(match[0]))) for match in _WORD.finditer(text))
+    places = [(span, parts) for span, parts in found_words if parts]
     wanted = key.split()
     for first in range(len(places)):
         found: list[str] = []

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from functions.query.cues import Cues, words_of
-from shared.domain import Metadata, Pair
+from shared.domain import HEADING_SEPARATOR, Metadata, Pair
 from shared.errors import ConfigurationError
 
 Intents = Mapping[str, float]  # kinds and how surely each is meant, above 0 to 1; best first
@@ -23,7 +23,6 @@ Intents = Mapping[str, float]  # kinds and how surely each is meant, above 0 to 
 MIN_SHARE_OF_BEST = 0.7  # what is less sure than this beside another kind only introduced it: "what is the treatment"
 MAX_CHARACTERS = 1_000  # that are read: longer questions are condensed before
 LABEL_FIELDS = ("qtype", "question_type", "intent", "type")  # of a pair's further metadata
-HEADING_SEPARATOR = " › "
 
 _PROFILES = Path(__file__).parent / "profiles"
 _NONE: Intents = MappingProxyType({})

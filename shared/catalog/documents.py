@@ -25,6 +25,7 @@ from shared.domain import (
     ObjectVersion,
     Observation,
     OwnPair,
+    Pair,
     SeenObject,
     Staged,
     StagedPair,
@@ -140,8 +141,9 @@ class PostgresDocuments:
 
     # Staging
 
-    def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
-        offered = to_json([{"qa_id": qa_id, "content_hash": content_hash} for qa_id, content_hash in hashes.items()])
+    def unchanged_pairs(self, observation: Observation, pairs: Sequence[Pair]) -> dict[UUID, int]:
+        names = ("qa_id", "content_hash", "addresses", "links")
+        offered = to_json([{name: getattr(pair, name) for name in names} for pair in pairs])
         rows = self._client.transact(
             lambda tx: tx.rows("unchanged_pairs", **_key(observation), pairs=offered), read_only=True
         )

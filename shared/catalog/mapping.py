@@ -11,6 +11,7 @@ from uuid import UUID
 
 from shared.analysis import ANALYSIS_VERSION
 from shared.domain import (
+    HEADING_SEPARATOR,
     Bot,
     BotSettings,
     Collection,
@@ -104,6 +105,8 @@ def pair_from(row: Row) -> Pair:
         section=row.get("section"),
         is_active=row.get("is_active", True),
         metadata=metadata,
+        addresses=tuple(row.get("addresses") or ()),
+        links=tuple(row.get("links") or ()),
     )
 
 
@@ -240,7 +243,7 @@ def source_records(pairs: Iterable[StagedPair], *, name: str, object_path: str) 
             "name": name,
             "object_path": object_path,
             "page": staged.passage.page or pair.pair.page,
-            "section": pair.pair.section or " › ".join(pair.pair.heading_path) or None,
+            "section": pair.pair.section or HEADING_SEPARATOR.join(pair.pair.heading_path) or None,
             "excerpt": staged.passage.text[:EXCERPT_CHARACTERS],
         }
         for pair in pairs

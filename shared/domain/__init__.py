@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.domain.audit import KEY_SPACE, Drift, KeyRange, MarkerState, ProvenMarker, StoredRow
 from shared.domain.bots import Bot, BotSettings, Collection, EmbedderModel
 from shared.domain.content import (
+    HEADING_SEPARATOR,
     VECTOR_FIELDS,
     Accepted,
     EmbeddableText,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADDRESS",
     "CONFIDENCES",
+    "HEADING_SEPARATOR",
     "KEY_SPACE",
     "LABELS",
     "PAIRS_PER_ID",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]  # shape (dimension,), unit length
 
+HEADING_SEPARATOR = " › "  # between the headings of a path, where it is a question
 VECTOR_FIELDS = ("question", "response", "combined")
 
 
@@ -67,7 +68,7 @@ class Pair:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 over everything that a reader could see of the pair: equal hashes need no new passages."""
+        """sha256 over everything that a reader could see of the pair, which neither its addresses nor its links are."""
         fields = (
             self.question,
             self.response,
@@ -78,8 +79,6 @@ class Pair:
             self.is_active,
             [getattr(self.metadata, name) for name in Metadata.__slots__],
             [(str(r.target_qa_id), r.type, r.confidence) for r in self.relations],
-            self.addresses,
-            self.links,
         )
         return sha256_of(fields)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ObjectVersion,
         Observation,
         OwnPair,
+        Pair,
         Proof,
         ProvenMarker,
         SeenObject,
@@ -126,8 +127,8 @@ class DocumentCatalog(Protocol):
         """The object is gone: its answers stop with this. `entry` is where the ledger has it. Raises SupersededError."""
         ...
 
-    def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
-        """Of the pairs offered (id to content hash), those that need no new passages, with the generation they are of.
+    def unchanged_pairs(self, observation: Observation, pairs: Sequence[Pair]) -> dict[UUID, int]:
+        """Of the pairs offered, those that need no new passages, with the generation they are of: nothing of them changed.
 
         The document has them live, kept, or staged by this look or those that it goes on from.
         """

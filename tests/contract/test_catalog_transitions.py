@@ -129,8 +129,8 @@ def test_what_a_look_that_was_put_off_has_staged_is_found_by_the_next(world: Wor
     world.documents.put_off(first, 2)
     second = observe(world)
     assert second.staged == Staged(number, VERSION.token, 2)
-    hashes = {pair.qa_id: pair.content_hash for pair in pairs_of(second, "part one", "part two")}
-    assert list(world.documents.unchanged_pairs(second, hashes).values()) == [number]
+    offered = pairs_of(second, "part one", "part two")
+    assert list(world.documents.unchanged_pairs(second, offered).values()) == [number]
     with pytest.raises(SupersededError):
         world.documents.put_off(first, 2)
     with pytest.raises(SupersededError):
@@ -142,8 +142,7 @@ def test_what_was_staged_may_be_offered_again_and_is_sealed_once(world: World) -
     number = stage(world, first, "part one", sealed=False)
     world.documents.put_off(first, 1)
     second = observe(world)
-    offered = {pair.qa_id: pair.content_hash for pair in pairs_of(second, "part one")}
-    unchanged = world.documents.unchanged_pairs(second, offered)
+    unchanged = world.documents.unchanged_pairs(second, pairs_of(second, "part one"))
     world.documents.stage(
         second, ACCEPTED, generation=number, pairs=[], unchanged=unchanged, sealed_pairs=1, lease_seconds=60
     )

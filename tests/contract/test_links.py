@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from itertools import permutations
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from functions.query.graph import Walker
-from shared.domain import GraphLimits
+from shared.domain import GraphLimits, qa_id_of
 from tests.worlds import World
 
 LIMITS = GraphLimits()
@@ -102,6 +103,40 @@ def test_a_document_of_many_sections_is_reached_by_the_link_to_one(world: World)
     world.put("guides/rules.md", many)
     world.put("guides/care.md", "# Care\n\nSee [rule 7](rules.md#rule-7) before you begin.\n")
     assert links(world, CARE, "/guides/rules#rule-7", "/guides/rules#rule-8") == {(CARE, "/guides/rules#rule-7")}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("(rules.md#the-chain)", "(other.md)"), ("[oil it](rules.md#the-chain)", "oil it")]
+)
+def test_a_change_of_a_link_alone_brings_back_nothing_that_was_removed(library: World, before: str, after: str) -> None:
+    own = library.documents.own_pair(library.refreshed(), at(library, CARE))
+    assert own is not None
+    library.put(f".corrections/{own.pair.qa_id}.json", json.dumps({"base": own.content_hash, "removed": True}))
+    library.put("guides/care.md", DOCUMENTS["guides/care.md"].replace(before, after))
+    assert library.reading.pair(library.refreshed(), own.pair.qa_id) is None
+    assert not any("weekly" in answer for answer in library.answers("Clean it weekly, and oil it."))
+
+
+def test_a_corrected_section_keeps_its_links(library: World) -> None:
+    own = library.documents.own_pair(library.refreshed(), at(library, CARE))
+    assert own is not None
+    assert (own.pair.addresses, own.pair.links) == (("/guides/care", CARE), ("/guides/rules", CHAIN))
+    correction = {"base": own.content_hash, "answer": "Clean it daily."}
+    library.put(f".corrections/{own.pair.qa_id}.json", json.dumps(correction))
+    bot, corrected = library.refreshed(), qa_id_of(own.document_id, "")
+    around = library.graph.look_around(bot, [at(library, CHAIN)], (), LIMITS)
+    bearers = {bearer.qa_id for bearer in library.graph.bearers(bot, {CARE}, LIMITS)}
+    assert len(bearers) == 2 and corrected not in bearers
+    assert around.mentioners[CHAIN] == bearers
+
+
+def test_links_that_lead_nowhere_take_no_place_of_names_that_lead_somewhere(world: World) -> None:
+    dead = ", ".join(f"[{number}](https://example.org/{number})" for number in range(30))
+    world.put("care.md", f"# Care\n\nThe Hub Gear needs grease. See {dead}.\n")
+    world.put("gears.jsonl", '{"title": "Hub Gear", "text": "It has three speeds."}')
+    few = GraphLimits(names_per_pair=3, names=3)
+    around = world.graph.look_around(world.refreshed(), [at(world, "/care#care")], (), few)
+    assert "hub gear" in around.bearers
 
 
 def test_links_of_one_bot_do_not_lead_into_another(library: World) -> None:

@@ -90,6 +90,7 @@ def test_each_hop_starts_from_a_bounded_number_of_pairs() -> None:
         ("what causes brooke-Fordyce disease", "brooke fordyce", "what causes ARG disease"),
         ("Kim이순신인가", "이순 순신", "Kim이순신인가 ARG"),
         ("Nothing of it", "gout", "Nothing of it ARG"),
+        ("_ " * 4_000 + "gout", "gout", "_ " * 4_000 + "ARG"),
         ("", "gout", " ARG"),
     ],
 )

@@ -93,3 +93,7 @@ def test_of_names_within_names_the_longest_counts() -> None:
         "maurice prince of orange",
         "range",
     ]
+
+
+def test_a_text_of_blanks_is_no_name() -> None:
+    assert named("a" + " " * 500_000 + "b") == []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ingest.pairs import ROWS_PER_PAIR, PairMaker
+from functions.ingest.pairs import ROWS_PER_PAIR, PairMaker, moment_of
 from functions.ingest.parsing import ParsedDocument, Record, Section
 from shared.domain import Metadata, Pair, qa_id_of
 
@@ -103,6 +103,11 @@ def test_a_repeated_question_keeps_each_of_its_answers_under_an_id_of_its_own() 
     pairs = pairs_of(*(QUESTIONS | {"answer": answer} for answer in answers))
     assert [pair.response for pair in pairs] == answers
     assert len({pair.qa_id for pair in pairs}) == 4
+
+
+def test_thousands_of_equal_rows_are_all_kept() -> None:
+    pairs = pairs_of(*[QUESTIONS | {"answer": "See the manual."}] * 20_000)
+    assert len({pair.qa_id for pair in pairs}) == 20_000
 
 
 def test_a_repeated_record_id_keeps_each_record() -> None:
@@ -236,6 +241,10 @@ def test_a_date_is_a_moment_in_utc_or_nothing(value: Any, expected: datetime | N
 def test_no_text_is_too_odd_for_a_date(before: str, after: str) -> None:
     found = metadata_of(date=f"{before}2024{after}").published_at
     assert found is None or found.tzinfo == UTC
+
+
+def test_a_date_is_not_looked_for_in_a_million_digits() -> None:
+    assert moment_of("2020 " + "1" * 1_000_000) is None
 
 
 def test_a_date_that_says_nothing_leaves_that_of_the_document() -> None:

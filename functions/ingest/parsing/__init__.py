@@ -38,7 +38,7 @@ def parse(file: BinaryIO, name: str, *, check: Callable[[], None] = _go_on) -> P
 
     `file` is seekable, and must stay open and unused until the returned content has been consumed. Every document
     that cannot be read raises RejectedDocumentError with a reason for its owner, here or while the content is
-    consumed; what was consumed until then is worthless. `check` is called before each section and record, and may
+    consumed; what was consumed until then is worthless. `check` is called after each section and record was read, and may
     raise OutOfTimeError: what was consumed until then stands.
     """
     with refusing("file"):

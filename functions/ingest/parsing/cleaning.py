@@ -53,6 +53,7 @@ def _finish_section(section: Section) -> Iterator[Section]:
     for part in split_text(text, limits.MAX_SECTION_CHARS):
         if any(character.isalnum() for character in part):
             yield replace(section, text=part, heading_path=path)
+            section = replace(section, links=())  # which part has which is not known
 
 
 def split_text(text: str, size: int) -> Iterator[str]:

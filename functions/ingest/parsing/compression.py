@@ -67,10 +67,13 @@ def check_archive(archive: zipfile.ZipFile) -> None:
     """Refuse a zip whose members unpack to more than the bound, whatever sizes their headers declare."""
     total = 0
     for member in archive.infolist():
+        before, is_tree = total, member.filename.startswith("word/") and member.filename.lower().endswith(".xml")
         for piece in unpacked_pieces(archive, member):
             total += len(piece)
             if total > limits.MAX_ARCHIVE_BYTES:
                 raise _too_large(limits.MAX_ARCHIVE_BYTES)
+            if is_tree and total - before > limits.MAX_XML_BYTES:
+                raise _too_large(limits.MAX_XML_BYTES)
 
 
 def unpacked_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -30,7 +30,13 @@ _TITLES = {"p", *_HEADING_TAGS}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 # Their end tags may be missing without anything being nested.
 _SELF_CLOSING = {"p", "li", "dt", "dd", "tr", "td", "th", "option", "thead", "tbody", "tfoot", "colgroup"}
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
+_FOREIGN = {"svg", "math"}  # in which any tag may close itself
+# What begins a tag; comments and what only looks like tags in scripts are skipped as a whole.
+_TAG = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(?P<raw>script|style)\b.*?(?:</(?P=raw)|\Z)"
+    r"|<(?P<end>/?)(?P<name>[a-z][a-z0-9:]*)(?:[^<>]*?(?P<closed>/)>)?",
+    re.IGNORECASE | re.DOTALL,
+)
 _LARGE_TAG = re.compile(r"<[a-zA-Z][^<>]{200000}")
 # In XHTML these may close themselves; an HTML parser would take the rest of the page for their content. The slash of
 # an address without quotes is another.
@@ -51,22 +57,32 @@ class Tag:
 def read_tree(markup: str) -> Tree:
     from selectolax.lexbor import LexborHTMLParser
 
-    _refuse_deep(markup)
     if "/>" in markup:
         markup = _XHTML_EMPTY.sub(r"<\1\2></\1>", markup)
+    _refuse_excess(markup)
     return LexborHTMLParser(markup)
 
 
-def _refuse_deep(markup: str) -> None:
+def _refuse_excess(markup: str) -> None:
     """The parser's time and memory grow with the square of the open tags, which only an attack has in thousands."""
-    depth = deepest = 0
+    depth = deepest = tags = foreign = 0
     for found in _TAG.finditer(markup):
-        name = found[2].lower()
-        if name not in _VOID and name not in _SELF_CLOSING:
-            depth = depth - 1 if found[1] else depth + 1
-            deepest = max(deepest, depth)
+        name = (found["name"] or "").lower()
+        tags += 1
+        if not name or name in _VOID or name in _SELF_CLOSING:
+            continue
+        if found["closed"] and (foreign or name in _FOREIGN):
+            continue
+        step = -1 if found["end"] else 1
+        foreign = max(0, foreign + step) if name in _FOREIGN else foreign
+        depth += step
+        deepest = max(deepest, depth)
     if deepest > limits.MAX_MARKUP_DEPTH or _LARGE_TAG.search(markup):
         raise RejectedDocumentError("The page is nested too deeply; simplify it and upload it again.")
+    if tags > limits.MAX_MARKUP_TAGS:
+        raise RejectedDocumentError(
+            f"The page has more than {limits.MAX_MARKUP_TAGS:,} tags; split it into smaller ones and upload those."
+        )
 
 
 def main_part(tree: Tree) -> Node | None:

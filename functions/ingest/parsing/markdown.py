@@ -27,7 +27,6 @@ _MAX_FRONT_LINES = 200
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _UNINDENTED_PROSE = re.compile(r"[^\s\-*+>|\d]|\d+[^\d.)]")
 _DEEP_QUOTE = re.compile(rf"^((?: {{0,3}}> ?){{{limits.MAX_QUOTE_DEPTH}}})(?: {{0,3}}> ?)+")
-_DELIMITER_ROW = re.compile(r"[ >]*[|:-][|: \t-]*\|[|: \t-]*$")
 _TABLE_PADDING = 1 << 16  # cells, after which the parser ends a table by itself
 _REFERENCE = re.compile(r" {0,3}\[[^\]\n]{1,300}\]:\s*\S")
 _PAIR = re.compile(r"([A-Za-z][\w .-]{0,60}?)\s*:(?:\s+(.*))?$")
@@ -97,11 +96,20 @@ def _sections(file: BinaryIO, encoding: str) -> Iterator[Section]:
 
     reader = MarkdownIt("commonmark").enable("table")
     with open_text(file, encoding) as text:
-        definitions = "\n".join(filter(_REFERENCE.match, iter_lines(text, limits.MAX_SECTION_CHARS)))
-    references: dict[str, Any] = {}
-    reader.parse(definitions[:_MAX_CHUNK_CHARS], references)
+        definitions = filter(_REFERENCE.match, iter_lines(text, limits.MAX_SECTION_CHARS))
+        references: dict[str, Any] = {}
+        reader.parse("\n".join(_up_to(_MAX_CHUNK_CHARS, definitions)), references)
     with open_text(file, encoding) as text:
         yield from fold_blocks(_blocks(reader, text, references))
+
+
+def _up_to(size: int, lines: Iterable[str]) -> Iterator[str]:
+    """As many of the first lines as have at most `size` characters together."""
+    for line in lines:
+        size -= len(line) + 1
+        if size < 0:
+            return
+        yield line
 
 
 def _blocks(reader: MarkdownIt, text: TextIO, references: dict[str, Any]) -> Iterator[Block]:
@@ -124,7 +132,7 @@ def _chunks(lines: Iterable[str]) -> Iterator[str]:
         may_cut = not fence and was_blank and size >= _CHUNK_CHARS and _UNINDENTED_PROSE.match(line)
         if may_cut or size >= _MAX_CHUNK_CHARS:
             yield "\n".join(chunk)
-            chunk, size = [], 0
+            chunk, size = [fence] if fence else [], 0  # what is cut within a block of code goes on as one
         fence = _fence_after(line, fence)
         chunk.append(line)
         size += len(line) + 1
@@ -139,7 +147,7 @@ def _bounded(lines: Iterable[str]) -> Iterator[str]:
     """The lines, no quote nested too deeply. Raises RejectedDocumentError for tables that are nearly all padding."""
     columns = padding = total = 0
     for line in lines:
-        if _DELIMITER_ROW.match(line):
+        if _is_delimiter_row(line):
             columns, padding = line.count("|") + 1, 0
         elif not line.strip() or padding > _TABLE_PADDING:
             columns = 0
@@ -152,6 +160,12 @@ def _bounded(lines: Iterable[str]) -> Iterator[str]:
                 "leave out the columns that are empty and upload it again."
             )
         yield _DEEP_QUOTE.sub(r"\1", line) if line.startswith((">", " ")) else line
+
+
+def _is_delimiter_row(line: str) -> bool:
+    """Whether the line is one as between a table's header and its rows: `|---|:-:|`."""
+    row = line.lstrip(" >").rstrip("\n")
+    return "|" in row[1:] and not row.strip("|: \t-")
 
 
 def _fence_after(line: str, fence: str) -> str:

@@ -114,7 +114,7 @@ class FontSizes:
             count = sum(map(str.isalpha, line.text))
             letters[_rounded(line.size)] += count
             bold += count * line.is_bold
-        self._body = letters.most_common(1)[0][0] if letters else 0.0
+        self._body = letters.most_common(1)[0][0] if letters else 0.5
         larger = {size: count for size, count in letters.items() if size >= self._body * _SLIGHTLY_LARGER and count}
         share = _MAX_SHARE if sum(letters.values()) > _FEW_LETTERS else _MAX_SHARE_OF_FEW
         if sum(larger.values()) > share * sum(letters.values()):
@@ -196,4 +196,4 @@ def _is_set_apart(above: Line, line: Line) -> bool:
 
 
 def _rounded(size: float) -> float:
-    return round(size * 2) / 2
+    return max(0.5, round(size * 2) / 2)

@@ -88,8 +88,8 @@ def _contradicts_geometry(runs: Sequence[Line]) -> bool:
 
 def _alternates_between_columns(runs: Sequence[Line], width: float) -> bool:
     """Whether two columns of prose were written line by line across both."""
-    gutter = _gutter(runs, width)
-    if gutter is None or len(runs) > _MAX_CUT_RUNS:
+    gutter = _gutter(runs, width) if len(runs) <= _MAX_CUT_RUNS else None
+    if gutter is None:
         return False
     sides = [run.left > gutter for run in runs]
     changes = sum(one != other for one, other in pairwise(sides))

@@ -7,7 +7,6 @@ from typing import Any
 
 from functions.ingest.parsing.word_text import W, number, value
 
-_LEVELS = 9
 _ROMAN: tuple[tuple[int, str], ...] = (
     (1000, "m"),
     (900, "cm"),

@@ -103,15 +103,12 @@ values (
     :bot_id, :document_id, :generation, :version, :content_hash, :title, :corrects, :corrects_document, :corrects_hash
 );
 
--- name: set_generation_state
-update generations set state = :state
-where bot_id = :bot_id and document_id = :document_id and generation = :generation;
-
 -- name: unchanged_pairs
 -- Of the pairs that are offered, those that the live, a kept or the staging generation has with the same content.
 select distinct on (q.qa_id) q.qa_id, q.since_generation
-from jsonb_to_recordset(cast(:pairs as jsonb)) as offered (qa_id uuid, content_hash text)
+from jsonb_to_recordset(cast(:pairs as jsonb)) as offered (qa_id uuid, content_hash text, addresses text[], links text[])
 join qa_pairs q on q.bot_id = :bot_id and q.qa_id = offered.qa_id and q.content_hash = offered.content_hash
+    and q.addresses = offered.addresses and q.links = offered.links
 join passages p on p.bot_id = :bot_id and p.qa_id = q.qa_id and p.since_generation = q.since_generation
 join membership m on m.bot_id = :bot_id and m.document_id = :document_id and m.passage_id = p.passage_id
 join generations g on g.bot_id = :bot_id and g.document_id = :document_id and g.generation = m.generation

@@ -223,10 +223,15 @@ with touched as materialized (
     cross join lateral (
         (select n.name_key from names n where n.bot_id = :bot_id and n.qa_id = a.qa_id limit :names_per_pair)
         union all
-        (select m.name_key from mentions m where m.bot_id = :bot_id and m.qa_id = a.qa_id limit :names_per_pair)
+        (select m.name_key from mentions m
+         where m.bot_id = :bot_id and m.qa_id = a.qa_id
+           and (m.name_key not like '/%'
+                or exists (select from names n where n.bot_id = :bot_id and n.name_key = m.name_key))  -- else it leads nowhere
+         limit :names_per_pair)
     ) as x
 ), t as materialized (
-    select distinct name_key from touched where name_key <> all(cast(:known as text[])) order by name_key limit :names
+    select name_key from touched where name_key <> all(cast(:known as text[]))
+    group by name_key order by name_key like '/%', name_key limit :names
 )
 select t.name_key, near.qa_id, near.kind
 from t

@@ -15,6 +15,7 @@ from shared.domain import (
     ObjectVersion,
     Observation,
     OwnPair,
+    Pair,
     SeenObject,
     StagedPair,
     Wanted,
@@ -108,13 +109,14 @@ class InMemoryDocuments:
             rows.ledger_entries.add(entry)
 
     @atomic
-    def unchanged_pairs(self, observation: Observation, hashes: Mapping[UUID, str]) -> dict[UUID, int]:
+    def unchanged_pairs(self, observation: Observation, pairs: Sequence[Pair]) -> dict[UUID, int]:
+        offered = {pair.qa_id: (pair.content_hash, pair.addresses, pair.links) for pair in pairs}
         rows = self._state.rows(observation.bot)
         held = _held(rows.documents[observation.document_id])
         unchanged: dict[UUID, int] = {}
         for passage_id in held:
             row = rows.passages[passage_id]
-            if hashes.get(row.pair.qa_id) == row.pair.content_hash:
+            if offered.get(row.pair.qa_id) == (row.pair.content_hash, row.pair.addresses, row.pair.links):
                 unchanged[row.pair.qa_id] = max(row.since, unchanged.get(row.pair.qa_id, 0))
         return unchanged
 

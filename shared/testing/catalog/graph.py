@@ -127,6 +127,7 @@ class InMemoryGraph:
         graph, found = _graph(rows), Neighbourhood()
         ends = {key: {**dict.fromkeys(graph.mentioners.get(key, ())), **named} for key, named in graph.bearers.items()}
         touched = sorted(key for key, pairs in ends.items() if {q for q, _ in pairs} & set(qa_ids) and key not in known)
+        touched.sort(key=lambda key: key.startswith("/"))  # addresses last
         few = (k for k in touched[: limits.names] if graph.few_bear(k, limits) and graph.few_mention(k, limits))
         for key in few:
             for (qa_id, _), name in graph.bearers[key].items():

@@ -10,7 +10,19 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from shared.catalog.mapping import EXCERPT_CHARACTERS
-from shared.domain import Bot, Collection, Outcome, OwnPair, Pair, QueryLog, Source, Staged, StagedPassage, Wanted
+from shared.domain import (
+    HEADING_SEPARATOR,
+    Bot,
+    Collection,
+    Outcome,
+    OwnPair,
+    Pair,
+    QueryLog,
+    Source,
+    Staged,
+    StagedPassage,
+    Wanted,
+)
 from shared.errors import NotFoundError
 
 P = ParamSpec("P")
@@ -173,7 +185,7 @@ def source_of(rows: BotRows, row: PassageRow) -> Source:
         name=path.rsplit("/", 1)[-1],
         object_path=path,
         page=passage.page or pair.page,
-        section=pair.section or " › ".join(pair.heading_path) or None,
+        section=pair.section or HEADING_SEPARATOR.join(pair.heading_path) or None,
         excerpt=passage.text[:EXCERPT_CHARACTERS],
     )
 

@@ -64,6 +64,17 @@ def test_a_fence_is_not_cut() -> None:
     assert all(section.heading_path == () for section in read("a.md", text).sections)
 
 
+def test_a_fence_that_is_longer_than_a_chunk_stays_one() -> None:
+    sections = read("a.md", "```sh\n" + "# not a heading\n" * 20_000 + "```\n\n# A heading\n\nText.\n").sections
+    assert {section.heading_path for section in sections} == {(), ("A heading",)}
+    assert sum(section.text.count("# not a heading") for section in sections) == 20_000
+
+
+@pytest.mark.parametrize("text", ["|" * 500_000 + "x", "[a]: b\n" * 50_000, " >" * 200_000])
+def test_many_marks_of_tables_quotes_and_references_are_read(text: str) -> None:
+    read("a.md", f"Text.\n\n{text}\n\nMore.\n")
+
+
 FRONT_MATTER = """---
 title: "Living with CKD"
 author: [Ada, Bob]

@@ -240,6 +240,28 @@ def test_deep_nesting_within_the_bound_is_read() -> None:
     assert read("a.html", "<div>" * depth + "text" + "</div>" * depth).text.strip() == "text"
 
 
+@pytest.mark.parametrize(
+    "many",
+    [
+        "<svg>" + '<path d="M0 0"/>' * 3_000 + "</svg>",
+        "<svg viewBox='0 0 1 1'/>" * 3_000,
+        "<math>" + "<mspace/>" * 3_000 + "</math>",
+        "<a id='one'/>" * 3_000,
+        "<script>" + "write('<div>');" * 3_000 + "</script>",
+        "<!-- " + "<div>" * 3_000 + " -->",
+    ],
+    ids=["paths", "drawings", "formulas", "anchors", "script", "comment"],
+)
+def test_what_is_not_nested_is_no_nesting(many: str) -> None:
+    assert read("a.html", page(f"<p>Before.</p>{many}<p>After.</p>")).text.split() == ["Before.", "After."]
+
+
+def test_more_tags_than_memory_allows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_MARKUP_TAGS", 100)
+    assert "more than 100 tags" in reason("a.html", "a<br>" * 101)
+    assert read("a.html", page("a<br>" * 80)).text.count("a") == 80
+
+
 def test_many_unclosed_paragraphs_and_items_are_no_nesting() -> None:
     assert read("a.html", "<ul>" + "<li>item" * 5_000 + "</ul>" + "<p>text" * 5_000).text.count("text") == 5_000
 

@@ -187,6 +187,13 @@ def test_a_document_without_its_main_part_is_refused_as_damaged() -> None:
     assert "damaged" in reason("a.docx", archive(members))
 
 
+def test_a_part_that_would_be_too_large_a_tree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_XML_BYTES", 100_000)
+    members = unpacked(word(lambda document: document.add_paragraph("Text.")))
+    members["word/footnotes.xml"] = bytes(200_000)
+    assert "too large when uncompressed" in reason("a.docx", archive(members))
+
+
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_ARCHIVE_BYTES", 1_000_000)
     members = unpacked(word(lambda document: document.add_paragraph("Text.")))
