@@ -8,8 +8,9 @@ vocabulary tells how common a word is.
 
 A pair that asks something itself says by that what it is about: a word that only its answer mentions counts less. Prose is asked
 for in other words than it has, so less of them is enough. Vectors have a say as far as the embedder knows the language: what is
-near is enough if it lacks no rare word; where it knows nothing of it, fewer words are. A long question tells more than it asks
-about: there it is enough that all that a pair's own question is about is mentioned.
+near is enough if it lacks no rare word; where it knows nothing of it, fewer words are. Prose that has all that is asked about,
+a rare name included, may be farther. A long question tells more than it asks about: there it is enough that all that a pair's
+own question is about is mentioned.
 
 The constants were found on the part of MedQuAD's topics that is for it (`relevance.topics`), on XQuAD in Turkish, BioASQ and
 2Wiki with their own corpora and with foreign ones, and on everyday questions (`relevance.everyday`): so that of what is there
@@ -39,6 +40,8 @@ ENOUGH_WITHOUT_VECTORS = 0.5  # the same in a language that the embedder does no
 ENOUGH_OF_A_TEXT = 0.27  # and where it is a passage under a heading
 ANSWER_SHARE = 0.6  # what a word counts that a pair's answer has, and its question has not
 MOST = 1.1  # of what is enough that counts: more does not make up for vectors that say otherwise
+MOST_OF_ALL = 1.16  # the same of a passage under a heading that has all that is asked about …
+ALL, RARE = 0.9, 6.5  # … that is so much of the words, one of which no more than one passage in 700 has
 MANY_WORDS = 10  # a question of more is long …
 MENTIONED = 0.95  # … and has to hold so much of a pair's question, each word by the square of its rarity
 SIMILARITY_WEIGHT = 0.4  # what a similarity of 1 more makes up for, of what is enough
@@ -75,9 +78,19 @@ def strength(found: SearchResult, rarity: Rarity, place: Place) -> float:
     said = coverage(found.searched_for, [hit.evidence for hit in found.hits], rarity, place, enough)
     similarities = [hit.parts[name].score for hit in found.hits for name in VECTOR_FIELDS if name in hit.parts]
     nearest = max(similarities, default=NEUTRAL_SIMILARITY)  # without an index words alone decide
-    strength = min(said, MOST) + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
+    most = MOST_OF_ALL if has_all(found, rarity, place) else MOST
+    strength = min(said, most) + SIMILARITY_WEIGHT * knowledge * (nearest - NEUTRAL_SIMILARITY)
     is_long = sum(1 for _ in words(found.searched_for)) > MANY_WORDS
     return max(strength, 1.0) if is_long and mentions(found.searched_for, found.hits, rarity) else strength
+
+
+def has_all(found: SearchResult, rarity: Rarity, place: Place) -> bool:
+    """Whether a passage that asks nothing itself has the question's words, a rare one among them."""
+    asked = _weighed(found.searched_for, rarity, place)
+    if max((word[0][1] for word in asked), default=0.0) < RARE:
+        return False
+    texts = (hit.evidence for hit in found.hits if not asks(hit.evidence.pair.question))
+    return any(_share(asked, _said_by(text)[1]) >= ALL for text in texts)
 
 
 def mentions(question: str, hits: Sequence[Hit], rarity: Rarity) -> bool:

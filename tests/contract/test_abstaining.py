@@ -136,6 +136,19 @@ def arthritis(question: str, place: Place) -> bool:
     return is_weak(SearchResult([hit], True, 0, searched_for=question), rarity_of, place)
 
 
+@pytest.mark.parametrize(("rarity", "similarity", "expected"), [(8, 0.36, False), (8, 0.34, True), (6, 0.36, True)])
+def test_prose_with_a_rare_name_that_is_asked_about_may_be_farther(
+    rarity: float, similarity: float, expected: bool
+) -> None:
+    def rarity_of_all(asked: Collection[Sequence[str]]) -> list[float]:
+        return [float(rarity) for _ in asked]
+
+    near = found("What is vcfanno?", "Fast annotation of variants with vcfanno.", similarity)
+    assert is_weak(near, rarity_of_all, unplaced) is expected
+    of_a_pair = replace(near, hits=[replace(near.hits[0], evidence=evidence("By vcfanno.", question="What is it?"))])
+    assert is_weak(of_a_pair, rarity_of_all, unplaced)
+
+
 def test_an_everyday_word_that_the_passages_lack_is_no_name() -> None:
     known = {"kids": 4_300, "arthritis": 27_600}
     assert arthritis("Can kids get arthritis?", unplaced)
