@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-# As is usual for passages, whose lengths differ little (Anserini). On five of six sets no worse than 1.2 and 0.6, and up to .02
-# better in nDCG@10; on the few questions of LiveQA worse.
-K1 = 0.9  # how soon a further occurrence of a term counts for nothing
+# Measured through all signals: on no set is a k1 of 0.9 better by more than .0005 in nDCG@10, and on the few questions of
+# LiveQA it is .03 worse; a b of 0.75 is .009 worse on 300 questions of BioASQ, .004 better on MedQuAD's synonyms.
+K1 = 1.2  # how soon a further occurrence of a term counts for nothing
 B = 0.4  # how much long passages are held back
 
 

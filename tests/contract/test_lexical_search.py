@@ -69,7 +69,7 @@ def records() -> list[dict[str, str]]:
 
 
 def plain_bm25(question: str, texts: dict[str, str]) -> dict[str, float]:
-    """Robertson's formula as it is printed, over everything; k1 is 0.9 and b 0.4."""
+    """Robertson's formula as it is printed, over everything; k1 is 1.2 and b 0.4."""
     found = {name: Counter(terms(text)) for name, text in texts.items()}
     mean = sum(counts.total() for counts in found.values()) / len(found)
     scores: dict[str, float] = {}
@@ -78,8 +78,8 @@ def plain_bm25(question: str, texts: dict[str, str]) -> dict[str, float]:
         weight = math.log(1 + (len(found) - containing + 0.5) / (containing + 0.5))
         for name, counts in found.items():
             if times := sum(counts[form] for form in forms):
-                norm = 0.9 * (0.6 + 0.4 * counts.total() / mean)
-                scores[name] = scores.get(name, 0.0) + weight * times * 1.9 / (times + norm)
+                norm = 1.2 * (0.6 + 0.4 * counts.total() / mean)
+                scores[name] = scores.get(name, 0.0) + weight * times * 2.2 / (times + norm)
     return scores
 
 
