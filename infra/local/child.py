@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,12 +13,7 @@ from pathlib import Path
 
 from shared.errors import LockstepError
 
-# gRPC would start its threads again in every fork, before the exec that follows; a process of several threads may not
-# enter a user namespace.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWUSER = 0x10000000
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 class Child:
@@ -54,13 +48,12 @@ class Child:
         with self._log.open("ab") as log:
             self._log_begin = log.tell()
             self._process = subprocess.Popen(
-                self._command,
+                launched(self._command, self._stop_signal, never_as_root=self._never_as_root),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=None if self._environment is None else dict(self._environment),
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its children in order
-                preexec_fn=in_child(self._stop_signal, never_as_root=self._never_as_root),
             )
 
     def is_running(self) -> bool:
@@ -99,24 +92,7 @@ class Child:
             self._process.wait()
 
 
-def in_child(stop_signal: signal.Signals, *, never_as_root: bool) -> Callable[[], None]:
-    """What runs in the child between fork and exec."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    drop_root = never_as_root and os.geteuid() == 0
-
-    def prepare() -> None:
-        if drop_root:
-            _leave_root(libc)
-        if sys.platform == "linux":
-            libc.prctl(_PR_SET_PDEATHSIG, int(stop_signal))
-
-    return prepare
-
-
-def _leave_root(libc: ctypes.CDLL) -> None:
-    """Postgres refuses to run as root: in a user namespace of its own it has another number and the same rights on files."""
-    if libc.unshare(_CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "a user namespace is refused here: run as an ordinary user, not as root")
-    for path, content in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):
-        with open(f"/proc/self/{path}", "w") as file:
-            file.write(content)
+def launched(command: Sequence[str], stop_signal: signal.Signals, *, never_as_root: bool) -> list[str]:
+    """The command as one that gets that signal when this process ends."""
+    root = "leave" if never_as_root else "keep"
+    return [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), str(int(stop_signal)), root, *command]

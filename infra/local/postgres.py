@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from infra.local.child import Child, in_child
+from infra.local.child import Child, launched
 from shared.errors import LockstepError, StoreUnavailableError
 from shared.postgres import PostgresClient
 
@@ -79,11 +79,10 @@ class EmbeddedPostgres:
             # Lower-casing beyond ASCII needs a Unicode locale, and this one is the same on every machine.
             command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             done = subprocess.run(
-                command,
+                launched(command, signal.SIGTERM, never_as_root=True),
                 capture_output=True,
                 text=True,
                 env=_environment(),
-                preexec_fn=in_child(signal.SIGTERM, never_as_root=True),
             )
             if done.returncode != 0:
                 raise LockstepError(f"Postgres could not make its data folder {self._data}:\n{done.stderr}")
