@@ -123,19 +123,20 @@ def running_laptop(kept: Path | None = None) -> Iterator[RunningLaptop]:
             )
         try:
             with httpx2.Client(base_url=url, timeout=60.0) as api:
-                _wait_until_ready(api, process, Path(folder) / "up.log")
+                _wait_until_ready(state, api, process, Path(folder) / "up.log")
                 yield RunningLaptop(state, process.pid, url, api)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
 
 
-def _wait_until_ready(api: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(state: State, api: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if api.get("/ready").status_code == 200:
+            if api.get("/ready").status_code == 200 and state.read_running():
                 return
+            time.sleep(0.1)
         except httpx2.TransportError:
             time.sleep(0.1)
     raise RuntimeError(f"Lockstep did not start:\n{log.read_text()}")
