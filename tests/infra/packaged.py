@@ -72,7 +72,11 @@ class PackagedFunction:
         handler = handler or f"functions/{name}/handler.handler"  # as serverless.yml has it
         command = bare_python(*python_options, "-c", _BOOT, ":".join(package.search_path(name)), handler)
         self._process = Child(
-            name, command, log=logs / f"{name}.log", environment=self._environment(package, environment)
+            name,
+            command,
+            log=logs / f"{name}.log",
+            environment=self._environment(package, environment),
+            may_outlive=True,  # its cold start is measured; without its API it ends by itself
         )
 
     def _environment(self, package: Package, environment: Mapping[str, str]) -> dict[str, str]:
