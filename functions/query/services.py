@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Request
 
-from functions.query.answer import Answerer
-from functions.query.exploring import Explorer
-from functions.query.extractive import ExtractiveWriter
 from functions.query.gate import Gate
 from functions.query.retrieval import Retrieval
 from shared.domain import Bot
@@ -36,6 +33,8 @@ from shared.ports import (
 from shared.settings import Settings
 
 if TYPE_CHECKING:
+    from functions.query.answer import Answerer
+    from functions.query.exploring import Explorer
     from shared.catalog.exporting import PostgresExport
 
 
@@ -79,10 +78,14 @@ class Services:
 
     @cached_property
     def explorer(self) -> Explorer:
+        from functions.query.exploring import Explorer
+
         return Explorer(reading=self.reading, graph=self.graph, retrieval=self.retrieval)
 
     @cached_property
     def answerer(self) -> Answerer:
+        from functions.query.answer import Answerer  # no search needs it
+
         return Answerer(
             retrieval=self.retrieval,
             reading=self.reading,
@@ -104,6 +107,8 @@ class Services:
                 model=self.settings.llm_model,
                 timeout_seconds=self.settings.llm_timeout_seconds,
             )
+        from functions.query.extractive import ExtractiveWriter
+
         return writers | {"extractive": ExtractiveWriter(self.embedders.own)}
 
 

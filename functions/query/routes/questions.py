@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
-from functions.query.answer import Answer
 from functions.query.filters import filter_of
 from functions.query.models.questions import (
     AnswerOut,
@@ -24,6 +23,9 @@ from functions.query.reranking import ADJUSTMENTS
 from functions.query.services import BotOf, ServicesOf, SlugOf, bot_of
 from shared.domain import Evidence, Metadata
 from shared.telemetry import timed
+
+if TYPE_CHECKING:
+    from functions.query.answer import Answer
 
 router = APIRouter(prefix="/bots/{bot}", tags=["questions"])
 
