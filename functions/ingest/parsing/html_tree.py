@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,13 +31,10 @@ _TITLES = {"p", *_HEADING_TAGS}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 # Their end tags may be missing without anything being nested.
 _SELF_CLOSING = {"p", "li", "dt", "dd", "tr", "td", "th", "option", "thead", "tbody", "tfoot", "colgroup"}
-_FOREIGN = {"svg", "math"}  # in which any tag may close itself
-# What begins a tag; comments and what only looks like tags in scripts are skipped as a whole.
-_TAG = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(?P<raw>script|style)\b.*?(?:</(?P=raw)|\Z)"
-    r"|<(?P<end>/?)(?P<name>[a-z][a-z0-9:]*)(?:[^<>]*?(?P<closed>/)>)?",
-    re.IGNORECASE | re.DOTALL,
-)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
+# What only looks nested: comments, scripts and styles, and the tags of drawings and formulas that close themselves.
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_CLOSED = re.compile(r"<([a-zA-Z][a-zA-Z0-9:]*)((?:\s(?:[^<>]{0,20000}[\s\"'])?)?)/>")
 _LARGE_TAG = re.compile(r"<[a-zA-Z][^<>]{200000}")
 # In XHTML these may close themselves; an HTML parser would take the rest of the page for their content. The slash of
 # an address without quotes is another.
@@ -59,30 +57,42 @@ def read_tree(markup: str) -> Tree:
 
     if "/>" in markup:
         markup = _XHTML_EMPTY.sub(r"<\1\2></\1>", markup)
-    _refuse_excess(markup)
+    if _is_too_deep(markup):
+        markup = _CLOSED.sub(_with_end, _UNSEEN.sub("", markup))
+        if _is_too_deep(markup):
+            raise RejectedDocumentError("The page is nested too deeply; simplify it and upload it again.")
     return LexborHTMLParser(markup)
 
 
-def _refuse_excess(markup: str) -> None:
-    """The parser's time and memory grow with the square of the open tags, which only an attack has in thousands."""
-    depth = deepest = tags = foreign = 0
+def _is_too_deep(markup: str) -> bool:
+    """Whether tags may be open in thousands, which only an attack has: the parser's time and memory grow with the square.
+
+    What the parser takes for a comment, a script or a tag that closes itself depends on all before it, so everything counts.
+    Raises RejectedDocumentError for more tags than memory allows.
+    """
+    opened: Counter[str] = Counter()
+    depth = deepest = tags = 0
     for found in _TAG.finditer(markup):
-        name = (found["name"] or "").lower()
         tags += 1
-        if not name or name in _VOID or name in _SELF_CLOSING:
+        name = found[2].lower()
+        if name in _VOID or name in _SELF_CLOSING:
             continue
-        if found["closed"] and (foreign or name in _FOREIGN):
-            continue
-        step = -1 if found["end"] else 1
-        foreign = max(0, foreign + step) if name in _FOREIGN else foreign
-        depth += step
-        deepest = max(deepest, depth)
-    if deepest > limits.MAX_MARKUP_DEPTH or _LARGE_TAG.search(markup):
-        raise RejectedDocumentError("The page is nested too deeply; simplify it and upload it again.")
+        if not found[1]:
+            opened[name] += 1
+            depth += 1
+            deepest = max(deepest, depth)
+        elif opened[name]:  # the end of nothing closes nothing
+            opened[name] -= 1
+            depth -= 1
     if tags > limits.MAX_MARKUP_TAGS:
         raise RejectedDocumentError(
             f"The page has more than {limits.MAX_MARKUP_TAGS:,} tags; split it into smaller ones and upload those."
         )
+    return deepest > limits.MAX_MARKUP_DEPTH or _LARGE_TAG.search(markup) is not None
+
+
+def _with_end(tag: re.Match[str]) -> str:
+    return tag[0] if tag[1].lower() in _VOID else f"<{tag[1]}{tag[2]}></{tag[1]}>"
 
 
 def main_part(tree: Tree) -> Node | None:

@@ -230,9 +230,38 @@ def test_a_fragment_with_blanks_of_every_kind_is_read() -> None:
     assert read("a.html", "<p>One&nbsp;&nbsp; two<br>three\u200b</p>").sections[0].text == "One two\nthree"
 
 
-@pytest.mark.parametrize("opening", ["<div>", "<font color=red>", "<ul><li>", "<table><tr><td>"])
-def test_absurd_nesting_is_refused(opening: str) -> None:
-    assert "nested too deeply" in reason("a.html", opening * 100_000)
+@pytest.mark.parametrize(
+    ("before", "opening"),
+    [
+        ("", "<div>"),
+        ("", "<font color=red>"),
+        ("", "<ul><li>"),
+        ("", "<table><tr><td>"),
+        ("", "<div></x>"),
+        ("", "<x><div></x>"),
+        ("<title><script></title><script></script>", "<div>"),
+        ("<!--><p>", "<div>-->"),
+        ("<svg></svg>", "<section>"),
+    ],
+)
+def test_absurd_nesting_is_refused(before: str, opening: str) -> None:
+    assert "nested too deeply" in reason("a.html", before + opening * 100_000)
+
+
+@pytest.mark.parametrize("before", ["<svg>", "<svg><div>", "<svg><foreignObject>", "<math><mi>", "<p>"])
+@pytest.mark.parametrize("tag", ["<section/>", "<b/>", "<path d='M0'/>", "<font color=red />"])
+def test_tags_that_close_themselves_are_never_nested(before: str, tag: str) -> None:
+    assert "Before." in read("a.html", f"<p>Before.</p>{before}{tag * 100_000}<p>After.</p>").text
+
+
+@pytest.mark.parametrize("before", ["<!-->", "<title><script></title>", "<textarea><!--</textarea>"])
+def test_what_is_no_comment_or_script_hides_no_nesting(before: str) -> None:
+    found = read("a.html", f"<p>Before.</p>{before}{'<div>' * 100_000}text").text
+    assert "Before." in found and "text" not in found  # it goes with what looked like a comment, unparsed
+
+
+def test_absurdly_long_tags_are_refused() -> None:
+    assert "nested too deeply" in reason("a.html", f"<p>Text.</p><div {'a' * 300_000}")
 
 
 def test_deep_nesting_within_the_bound_is_read() -> None:
